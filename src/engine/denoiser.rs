@@ -1,0 +1,90 @@
+//! A network as `denoised = f(x, sigma)`, and the wrappers round it: guidance and repainting. Samplers see no more.
+//!
+//! x lives in sigma space: clean latent + sigma · unit noise. The network wants unit variance, x / sqrt(sigma² + 1).
+
+use super::families::Model;
+use super::interrupt::Interrupt;
+use super::nets::ops::{Pass, with_values};
+use super::schedules::Prediction;
+use candle_core::Tensor;
+
+/// What the network listens to.
+pub struct Conditioning {
+    /// The prompt, [1, tokens, width].
+    pub text: Tensor,
+    /// The negative prompt, of the same shape.
+    pub negative: Tensor,
+    /// Guidance scale; at 1 the negative prompt is not looked at.
+    pub guidance: f64,
+}
+
+/// Network, guidance: one estimate of the clean latent.
+///
+/// Pictures of a batch go through the network one by one, each with prompt and negative prompt in one pass: on a CPU
+/// nothing is lost, memory stays that of one picture, and a picture does not depend on its neighbours by a bit.
+pub fn denoise(
+    model: &dyn Model,
+    pass: &Pass,
+    conditioning: &Conditioning,
+    x: &Tensor,
+    sigma: f64,
+    timestep: f64,
+) -> Result<Tensor, Interrupt> {
+    let scale = 1.0 / (sigma * sigma + 1.0).sqrt();
+    let guided = conditioning.guidance > 1.0;
+    let text = if guided {
+        Tensor::cat(&[&conditioning.negative, &conditioning.text], 0)?
+    } else {
+        conditioning.text.clone()
+    };
+    let mut pictures = Vec::new();
+    for i in 0..x.dim(0)? {
+        let x = x.narrow(0, i, 1)?;
+        let input = (&x * scale)?;
+        let input = if guided { Tensor::cat(&[&input, &input], 0)? } else { input };
+        let raw = model.predict(pass, &input, timestep, &text)?;
+        if !with_values(&raw, |v| v.iter().all(|v| v.is_finite()))? {
+            return Err(Interrupt::NotANumber("UNet"));
+        }
+        let prediction = if guided {
+            let (without, with) = (raw.narrow(0, 0, 1)?, raw.narrow(0, 1, 1)?);
+            (&without + ((with - &without)? * conditioning.guidance)?)?
+        } else {
+            raw
+        };
+        pictures.push(match model.noise().prediction {
+            Prediction::Epsilon => (&x - (prediction * sigma)?)?,
+            Prediction::Velocity => ((&x * (scale * scale))? - (prediction * (sigma * scale))?)?,
+            Prediction::Sample => prediction,
+        });
+    }
+    Ok(Tensor::cat(&pictures, 0)?)
+}
+
+/// Keeps the unmasked part of a picture: there, the estimate is the picture's own latent, and so every sampler whose
+/// step is linear in x and the estimate moves x along exactly `original + sigma · noise`.
+pub struct Repaint {
+    /// The picture's latent, [batch, channels, h, w].
+    pub original: Tensor,
+    /// 1 where it is repainted, [1, 1, h, w].
+    pub mask: Tensor,
+    /// The unit noise of the start; at full strength the network's first look is at this noise alone, everywhere, as
+    /// diffusers has it. Taken after that look.
+    pub first_look: Option<Tensor>,
+}
+
+impl Repaint {
+    /// Inside the mask `inside`, outside `outside`.
+    pub fn join(&self, inside: &Tensor, outside: &Tensor) -> Result<Tensor, Interrupt> {
+        let keep = (1.0 - &self.mask)?;
+        Ok((inside.broadcast_mul(&self.mask)? + outside.broadcast_mul(&keep)?)?)
+    }
+
+    /// What the network looks at in place of `x`.
+    pub fn input(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor, Interrupt> {
+        match self.first_look.take() {
+            Some(noise) => Ok((noise * (sigma * sigma + 1.0).sqrt())?),
+            None => Ok(x.clone()),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The only floor that knows candle: networks, samplers, and [`CandleGenerator`] behind the port of
+//! [`crate::recipe::generator`].
+
+pub mod denoiser;
+pub mod families;
+pub mod interrupt;
+pub mod kernels;
+pub mod memory;
+pub mod nets;
+pub mod noise;
+pub mod pipeline;
+pub mod preview;
+pub mod samplers;
+pub mod schedules;
+pub mod tokenizer;
+pub mod weights;
+
+use crate::base::files::write_atomically;
+use crate::base::{Problem, ProblemKind};
+use crate::recipe::{Cancel, FamilyInfo, Generator, Output, Phase, Precision, Progress, Recipe, check};
+use candle_core::{Device, Tensor};
+use families::Model;
+use interrupt::Interrupt;
+use nets::ops::{Pass, with_values};
+use preview::LinearPreview;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, UNIX_EPOCH};
+use weights::Loader;
+
+/// Where the engine finds and keeps things.
+#[derive(Clone, Debug)]
+pub struct EngineFolders {
+    /// Folders that hold named models, in the order in which they are searched.
+    pub models: Vec<PathBuf>,
+    /// Converted pickles and fitted previews; may be deleted at any time.
+    pub cache: PathBuf,
+}
+
+impl EngineFolders {
+    /// The folder of a model given by name or path.
+    ///
+    /// # Errors
+    /// [`ProblemKind::ModelMissing`].
+    pub fn resolve(&self, model: &Path) -> Result<PathBuf, Problem> {
+        let named = self.models.iter().map(|folder| folder.join(model));
+        let found = std::iter::once(model.to_path_buf()).chain(named).find(|path| path.join("model_index.json").is_file());
+        found.ok_or_else(|| Problem::new(ProblemKind::ModelMissing).with("model", model.display()).at(model))
+    }
+
+    /// What a model is like, from its configs alone.
+    ///
+    /// # Errors
+    /// That it is not there, or not understood.
+    pub fn family(&self, model: &Path) -> Result<FamilyInfo, Problem> {
+        let (folder, family) = families::detect(&self.resolve(model)?)?;
+        (family.info)(&folder)
+    }
+}
+
+struct Loaded {
+    path: PathBuf,
+    precision: Precision,
+    model: Box<dyn Model>,
+    preview: LinearPreview,
+}
+
+/// Paints with candle. Keeps the last model loaded.
+pub struct CandleGenerator {
+    folders: EngineFolders,
+    device: Device,
+    loaded: Option<Loaded>,
+}
+
+impl CandleGenerator {
+    /// On the CPU.
+    pub fn new(folders: EngineFolders) -> Self {
+        Self { folders, device: Device::Cpu, loaded: None }
+    }
+
+    fn load(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<&Loaded, Problem> {
+        let path = self.folders.resolve(&recipe.model)?;
+        let fits = |l: &Loaded| l.path == path && l.precision == recipe.precision;
+        if !self.loaded.as_ref().is_some_and(fits) {
+            // Two models at once are twice the memory.
+            self.loaded = None;
+            let (folder, family) = families::detect(&path)?;
+            check::check(recipe, &(family.info)(&folder)?)?;
+            memory::check_model(&folder, recipe.precision)?;
+            let cancel = progress.cancel();
+            let mut report = |phase| progress.phase(phase);
+            let mut loader = Loader {
+                device: self.device.clone(),
+                precision: recipe.precision,
+                cache: &self.folders.cache,
+                cancel: cancel.clone(),
+                report: &mut report,
+            };
+            let model = (family.load)(&folder, &mut loader)?;
+            let preview = fitted_preview(model.as_ref(), &path, &self.folders.cache, &self.device, &cancel)?;
+            self.loaded = Some(Loaded { path, precision: recipe.precision, model, preview });
+        }
+        self.loaded.as_ref().ok_or_else(|| Problem::new(ProblemKind::Internal))
+    }
+}
+
+impl Generator for CandleGenerator {
+    fn generate(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<Output, Problem> {
+        let device = self.device.clone();
+        let began = Instant::now();
+        let _ = progress.phase(Phase::Loading { fraction: 0.0 });
+        let loaded = self.load(recipe, progress)?;
+        let load_s = began.elapsed().as_secs_f64();
+        check::check(recipe, loaded.model.info())?;
+        memory::check_picture(recipe)?;
+        let mut output = pipeline::paint(loaded.model.as_ref(), &loaded.preview, &device, recipe, progress)?;
+        output.timings.load_s = load_s;
+        output.timings.threads = rayon::current_num_threads();
+        output.timings.precision = match recipe.precision {
+            Precision::Auto if device.is_cpu() => Precision::F32.name(),
+            Precision::Auto => Precision::F16.name(),
+            other => other.name(),
+        };
+        Ok(output)
+    }
+}
+
+/// The preview fitted to the model's VAE: from the cache, or by encoding test pictures (once in the model's life).
+fn fitted_preview(
+    model: &dyn Model,
+    path: &Path,
+    cache: &Path,
+    device: &Device,
+    cancel: &Cancel,
+) -> Result<LinearPreview, Problem> {
+    let file = cache.join(preview_key(path));
+    let kept = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<LinearPreview>(&bytes).ok());
+    if let Some(preview) = kept.filter(|p| p.matrix.len() == model.info().latent_channels) {
+        return Ok(preview);
+    }
+    let preview = fit_preview(model, device, cancel)?;
+    // Without a cache the fit is made again next time; that is no reason not to paint.
+    if let Err(problem) = std::fs::create_dir_all(cache).map_err(|e| Problem::new(ProblemKind::Unwritable).detail(e)).and_then(|()| {
+        write_atomically(&file, |w| serde_json::to_writer(w, &preview).map_err(std::io::Error::other))
+    }) {
+        tracing::warn!(%problem, "the preview's factors are not kept");
+    }
+    Ok(preview)
+}
+
+/// A name for the model's VAE as it is on the disk now.
+fn preview_key(path: &Path) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"preview 1");
+    hash.update(path.to_string_lossy().as_bytes());
+    let mut files: Vec<_> = std::fs::read_dir(path.join("vae")).into_iter().flatten().flatten().collect();
+    files.sort_by_key(std::fs::DirEntry::file_name);
+    for file in files {
+        hash.update(file.file_name().to_string_lossy().as_bytes());
+        if let Ok(meta) = file.metadata() {
+            let age = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            hash.update(meta.len().to_le_bytes());
+            hash.update(age.as_nanos().to_le_bytes());
+        }
+    }
+    let digest: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    format!("preview-{digest}.json")
+}
+
+fn fit_preview(model: &dyn Model, device: &Device, cancel: &Cancel) -> Result<LinearPreview, Problem> {
+    let info = model.info();
+    let (factor, channels) = (info.factor as usize, info.latent_channels);
+    let cells = 16;
+    let side = cells * factor;
+    let pass = Pass::new(cancel.clone());
+    let (mut latents, mut colours) = (Vec::new(), Vec::new());
+    for planes in preview::test_pictures(side) {
+        let picture = Tensor::from_vec(planes.clone(), (1, 3, side, side), device).map_err(Interrupt::from)?;
+        let (mean, _) = model.encode_picture(&pass, &picture)?;
+        let mean = mean.to_device(&Device::Cpu).and_then(|m| with_values(&m, <[f32]>::to_vec)).map_err(Interrupt::from)?;
+        for cell in 0..cells * cells {
+            latents.extend((0..channels).map(|c| mean.get(c * cells * cells + cell).copied().unwrap_or(0.0)));
+            colours.push(mean_colour(&planes, side, factor, cell / cells, cell % cells));
+        }
+    }
+    Ok(LinearPreview::fit(channels, &latents, &colours))
+}
+
+/// The mean RGB of the square of `factor` pixels at row `i`, column `j`.
+fn mean_colour(planes: &[f32], side: usize, factor: usize, i: usize, j: usize) -> [f32; 3] {
+    let mut colour = [0.0; 3];
+    for (sum, plane) in colour.iter_mut().zip(planes.chunks_exact(side * side)) {
+        for row in plane.chunks_exact(side).skip(i * factor).take(factor) {
+            *sum += row.iter().skip(j * factor).take(factor).sum::<f32>();
+        }
+        *sum /= (factor * factor) as f32;
+    }
+    colour
+}

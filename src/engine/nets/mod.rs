@@ -1,0 +1,12 @@
+//! The networks, our own so that a pass can be cancelled and runs on our kernels: names and shapes are diffusers'.
+
+pub mod bert;
+pub mod layers;
+pub mod ops;
+pub mod params;
+pub mod resnet;
+pub mod transformer;
+pub mod unet;
+pub mod vae;
+
+pub use params::Params;

@@ -1,0 +1,280 @@
+//! The conditional UNet of Stable Diffusion 1.x (diffusers' UNet2DConditionModel): Rombach et al. 2022.
+
+use super::layers::{Conv2d, GroupNorm, Linear};
+use super::ops::{self, Activation, Padding, Pass};
+use super::params::Params;
+use super::resnet::{Downsample, Resnet, ResnetShape, Upsample};
+use super::transformer::{SpatialTransformer, TransformerShape};
+use crate::base::Problem;
+use crate::engine::interrupt::Interrupt;
+use candle_core::{DType, Tensor};
+use serde::Deserialize;
+
+/// One number for all blocks, or one for each.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum PerBlock {
+    One(usize),
+    Each(Vec<usize>),
+}
+
+impl PerBlock {
+    fn get(&self, block: usize) -> Option<usize> {
+        match self {
+            PerBlock::One(n) => Some(*n),
+            PerBlock::Each(list) => list.get(block).copied(),
+        }
+    }
+}
+
+/// `unet/config.json`, the part that we understand.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UnetConfig {
+    pub in_channels: usize,
+    pub out_channels: usize,
+    block_out_channels: Vec<usize>,
+    down_block_types: Vec<String>,
+    up_block_types: Vec<String>,
+    #[serde(default = "two")]
+    layers_per_block: usize,
+    pub cross_attention_dim: usize,
+    /// In spite of its name, the number of heads.
+    attention_head_dim: PerBlock,
+    #[serde(default = "thirty_two")]
+    norm_num_groups: usize,
+    #[serde(default = "resnet_eps")]
+    norm_eps: f64,
+    #[serde(default = "yes")]
+    flip_sin_to_cos: bool,
+    #[serde(default)]
+    freq_shift: f64,
+    #[serde(default)]
+    use_linear_projection: bool,
+    #[serde(default)]
+    pub sample_size: Option<usize>,
+}
+
+fn two() -> usize {
+    2
+}
+
+fn thirty_two() -> usize {
+    32
+}
+
+fn resnet_eps() -> f64 {
+    1e-5
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl UnetConfig {
+    /// Whether block types are ones that we have, and lists are of one length.
+    ///
+    /// # Errors
+    /// What does not fit, in words for the detail of a problem.
+    pub fn check(&self) -> Result<(), String> {
+        let n = self.block_out_channels.len();
+        if n == 0 || n > 8 || self.down_block_types.len() != n || self.up_block_types.len() != n {
+            return Err(format!("{n} channels, {} and {} block types", self.down_block_types.len(), self.up_block_types.len()));
+        }
+        let known = |t: &String| {
+            matches!(t.as_str(), "CrossAttnDownBlock2D" | "DownBlock2D" | "CrossAttnUpBlock2D" | "UpBlock2D")
+        };
+        if let Some(other) = self.down_block_types.iter().chain(&self.up_block_types).find(|t| !known(t)) {
+            return Err(format!("unknown block type {other}"));
+        }
+        let sizes = [self.in_channels, self.out_channels, self.cross_attention_dim, self.norm_num_groups];
+        let channels = self.block_out_channels.iter();
+        if sizes.iter().chain(channels.clone()).any(|&v| v == 0 || v > 1 << 16) || self.layers_per_block > 16 {
+            return Err("a size is zero or out of all proportion".into());
+        }
+        for (block, &channels) in channels.enumerate() {
+            match self.attention_head_dim.get(block) {
+                Some(heads) if heads > 0 && channels % heads == 0 => {}
+                _ => return Err(format!("{channels} channels of block {block} do not split into its heads")),
+            }
+        }
+        Ok(())
+    }
+}
+
+struct DownBlock {
+    resnets: Vec<Resnet>,
+    attentions: Vec<SpatialTransformer>,
+    downsample: Option<Downsample>,
+}
+
+struct UpBlock {
+    resnets: Vec<Resnet>,
+    attentions: Vec<SpatialTransformer>,
+    upsample: Option<Upsample>,
+}
+
+/// The network that predicts noise (or v) from a noisy latent, a timestep and a text.
+pub struct Unet {
+    conv_in: Conv2d,
+    time1: Linear,
+    time2: Linear,
+    down: Vec<DownBlock>,
+    mid: (Resnet, SpatialTransformer, Resnet),
+    up: Vec<UpBlock>,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+    frequencies: usize,
+    flip_sin_to_cos: bool,
+    freq_shift: f64,
+}
+
+impl Unet {
+    /// # Errors
+    /// [`crate::base::ProblemKind::WeightsMismatch`] for absent or misshapen parameters.
+    pub fn load(p: &Params<'_>, config: &UnetConfig) -> Result<Self, Problem> {
+        let invalid = |detail: String| {
+            Problem::new(crate::base::ProblemKind::ConfigInvalid).with("file", "unet/config.json").detail(detail)
+        };
+        config.check().map_err(invalid)?;
+        let channels = &config.block_out_channels;
+        let (Some(&first), Some(&last)) = (channels.first(), channels.last()) else {
+            return Err(invalid("no blocks".into()));
+        };
+        let time = 4 * first;
+        let (groups, eps, layers) = (config.norm_num_groups, config.norm_eps, config.layers_per_block);
+        let resnet = |p: Params<'_>, input, output| Resnet::load(&p, ResnetShape { input, output, time: Some(time), groups, eps });
+        let transformer = |p: Params<'_>, channels: usize, block: usize| {
+            let heads = config.attention_head_dim.get(block).unwrap_or(1);
+            let linear = config.use_linear_projection;
+            let shape = TransformerShape { channels, context: config.cross_attention_dim, heads, groups, layers: 1, linear };
+            SpatialTransformer::load(&p, shape)
+        };
+
+        let mut down = Vec::new();
+        let mut input = first;
+        for (i, (&output, kind)) in channels.iter().zip(&config.down_block_types).enumerate() {
+            let p = p.at(format!("down_blocks.{i}"));
+            let mut block = DownBlock { resnets: Vec::new(), attentions: Vec::new(), downsample: None };
+            for j in 0..layers {
+                block.resnets.push(resnet(p.at(format!("resnets.{j}")), if j == 0 { input } else { output }, output)?);
+                if kind.starts_with("CrossAttn") {
+                    block.attentions.push(transformer(p.at(format!("attentions.{j}")), output, i)?);
+                }
+            }
+            if i + 1 < channels.len() {
+                block.downsample = Some(Downsample::load(&p.at("downsamplers.0"), output, Padding::same(1))?);
+            }
+            input = output;
+            down.push(block);
+        }
+
+        let mid = (
+            resnet(p.at("mid_block.resnets.0"), last, last)?,
+            transformer(p.at("mid_block.attentions.0"), last, channels.len() - 1)?,
+            resnet(p.at("mid_block.resnets.1"), last, last)?,
+        );
+
+        let mut up = Vec::new();
+        let reversed: Vec<usize> = channels.iter().rev().copied().collect();
+        let mut previous = last;
+        for (i, (&output, kind)) in reversed.iter().zip(&config.up_block_types).enumerate() {
+            let p = p.at(format!("up_blocks.{i}"));
+            let lower = reversed.get(i + 1).copied().unwrap_or(first);
+            let mut block = UpBlock { resnets: Vec::new(), attentions: Vec::new(), upsample: None };
+            for j in 0..=layers {
+                let skip = if j == layers { lower } else { output };
+                let below = if j == 0 { previous } else { output };
+                block.resnets.push(resnet(p.at(format!("resnets.{j}")), below + skip, output)?);
+                if kind.starts_with("CrossAttn") {
+                    block.attentions.push(transformer(p.at(format!("attentions.{j}")), output, channels.len() - 1 - i)?);
+                }
+            }
+            if i + 1 < channels.len() {
+                block.upsample = Some(Upsample::load(&p.at("upsamplers.0"), output)?);
+            }
+            previous = output;
+            up.push(block);
+        }
+
+        Ok(Self {
+            conv_in: Conv2d::load_3x3(&p.at("conv_in"), config.in_channels, first)?,
+            time1: Linear::load(&p.at("time_embedding.linear_1"), first, time)?,
+            time2: Linear::load(&p.at("time_embedding.linear_2"), time, time)?,
+            down,
+            mid,
+            up,
+            norm_out: GroupNorm::load(&p.at("conv_norm_out"), first, groups, eps)?,
+            conv_out: Conv2d::load_3x3(&p.at("conv_out"), first, config.out_channels)?,
+            frequencies: first / 2,
+            flip_sin_to_cos: config.flip_sin_to_cos,
+            freq_shift: config.freq_shift,
+        })
+    }
+
+    /// How many times sides must halve evenly.
+    pub fn depth(&self) -> usize {
+        self.down.len() - 1
+    }
+
+    /// Sinusoids of the timestep, [1, 2·frequencies], always in f32 (Vaswani et al. 2017, with diffusers' layout).
+    fn sinusoids(&self, timestep: f64, x: &Tensor) -> Result<Tensor, Interrupt> {
+        let half = self.frequencies;
+        let angle = |i: usize| {
+            let exponent = -(10_000f32).ln() * i as f32 / (half as f32 - self.freq_shift as f32);
+            timestep as f32 * exponent.exp()
+        };
+        let sin = (0..half).map(|i| angle(i).sin());
+        let cos = (0..half).map(|i| angle(i).cos());
+        let values: Vec<f32> = if self.flip_sin_to_cos { cos.chain(sin).collect() } else { sin.chain(cos).collect() };
+        Ok(Tensor::from_vec(values, (1, 2 * half), x.device())?)
+    }
+
+    /// x [batch, in, h, w] (scaled to unit variance), context [batch, tokens, width]: gives [batch, out, h, w].
+    /// Sides that do not halve evenly are met by cropping the upsampled map to its skip's size.
+    pub fn forward(&self, pass: &Pass, x: &Tensor, timestep: f64, context: &Tensor) -> Result<Tensor, Interrupt> {
+        let batch = x.dim(0)?;
+        let time = self.sinusoids(timestep, x)?.to_dtype(x.dtype())?;
+        let time = ops::activate(pass, &self.time1.forward(pass, &time)?, Activation::Silu)?;
+        let time = self.time2.forward(pass, &time)?;
+        let time = time.broadcast_as((batch, time.dim(1)?))?.contiguous()?;
+
+        let mut x = self.conv_in.forward(pass, x)?;
+        let mut skips = vec![x.clone()];
+        for block in &self.down {
+            for (j, resnet) in block.resnets.iter().enumerate() {
+                x = resnet.forward(pass, &x, Some(&time))?;
+                if let Some(attention) = block.attentions.get(j) {
+                    x = attention.forward(pass, &x, context)?;
+                }
+                skips.push(x.clone());
+            }
+            if let Some(downsample) = &block.downsample {
+                x = downsample.forward(pass, &x)?;
+                skips.push(x.clone());
+            }
+        }
+
+        x = self.mid.0.forward(pass, &x, Some(&time))?;
+        x = self.mid.1.forward(pass, &x, context)?;
+        x = self.mid.2.forward(pass, &x, Some(&time))?;
+
+        for block in &self.up {
+            for (j, resnet) in block.resnets.iter().enumerate() {
+                let skip = skips.pop().ok_or_else(|| candle_core::Error::Msg("the UNet has more ups than downs".into()))?;
+                let (height, width) = (skip.dim(2)?, skip.dim(3)?);
+                if x.dim(2)? != height || x.dim(3)? != width {
+                    x = x.narrow(2, 0, height)?.narrow(3, 0, width)?.contiguous()?;
+                }
+                x = resnet.forward(pass, &Tensor::cat(&[&x, &skip], 1)?, Some(&time))?;
+                if let Some(attention) = block.attentions.get(j) {
+                    x = attention.forward(pass, &x, context)?;
+                }
+            }
+            if let Some(upsample) = &block.upsample {
+                x = upsample.forward(pass, &x)?;
+            }
+        }
+        let y = self.conv_out.forward(pass, &self.norm_out.forward_silu(pass, &x)?)?;
+        Ok(y.to_dtype(DType::F32)?)
+    }
+}

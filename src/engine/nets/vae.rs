@@ -1,0 +1,249 @@
+//! The autoencoder of Stable Diffusion (diffusers' AutoencoderKL): pictures to latents and back.
+
+use super::layers::{Conv2d, GroupNorm, Linear};
+use super::ops::{self, Padding, Pass, Sight};
+use super::params::Params;
+use super::resnet::{Downsample, Resnet, ResnetShape, Upsample};
+use crate::base::{Problem, ProblemKind};
+use crate::engine::interrupt::Interrupt;
+use candle_core::{DType, Tensor};
+use serde::Deserialize;
+
+/// `vae/config.json`, the part that we understand.
+#[derive(Clone, Debug, Deserialize)]
+pub struct VaeConfig {
+    #[serde(default = "three")]
+    in_channels: usize,
+    #[serde(default = "three")]
+    out_channels: usize,
+    pub latent_channels: usize,
+    block_out_channels: Vec<usize>,
+    layers_per_block: usize,
+    #[serde(default = "thirty_two")]
+    norm_num_groups: usize,
+    #[serde(default = "usual_scale")]
+    pub scaling_factor: f64,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn thirty_two() -> usize {
+    32
+}
+
+fn usual_scale() -> f64 {
+    0.18215
+}
+
+impl VaeConfig {
+    /// Picture pixels for one latent pixel, along a side.
+    pub fn factor(&self) -> u32 {
+        1 << self.block_out_channels.len().saturating_sub(1).min(16)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let blocks = self.block_out_channels.len();
+        let odd = |v: usize| v == 0 || v > 1 << 14;
+        if blocks == 0 || blocks > 8 || self.block_out_channels.iter().any(|&c| odd(c)) {
+            return Err(format!("block_out_channels {:?}", self.block_out_channels));
+        }
+        if self.in_channels != 3 || self.out_channels != 3 || odd(self.latent_channels) || self.layers_per_block > 16 {
+            return Err("sizes out of all proportion, or not three colours".into());
+        }
+        if !self.scaling_factor.is_finite() || self.scaling_factor <= 0.0 {
+            return Err(format!("scaling_factor {}", self.scaling_factor));
+        }
+        Ok(())
+    }
+}
+
+const EPS: f64 = 1e-6;
+
+/// Self-attention over all pixels with one head. Older files name its parameters query, key, value, proj_attn.
+struct PixelAttention {
+    norm: GroupNorm,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    out: Linear,
+}
+
+impl PixelAttention {
+    fn load(p: &Params<'_>, channels: usize, groups: usize) -> Result<Self, Problem> {
+        let old = p.has("query.weight");
+        let linear = |new: &str, before: &str| Linear::load(&p.at(if old { before } else { new }), channels, channels);
+        Ok(Self {
+            norm: GroupNorm::load(&p.at("group_norm"), channels, groups, EPS)?,
+            q: linear("to_q", "query")?,
+            k: linear("to_k", "key")?,
+            v: linear("to_v", "value")?,
+            out: linear("to_out.0", "proj_attn")?,
+        })
+    }
+
+    fn forward(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
+        let (batch, channels, height, width) = x.dims4()?;
+        let normed = self.norm.forward(pass, x)?.reshape((batch, channels, height * width))?;
+        let tokens = ops::transpose(pass, &normed)?;
+        let (q, k, v) = (
+            self.q.forward(pass, &tokens)?,
+            self.k.forward(pass, &tokens)?,
+            self.v.forward(pass, &tokens)?,
+        );
+        let attended = self.out.forward(pass, &ops::attention(pass, &q, &k, &v, 1, Sight::default())?)?;
+        let map = ops::transpose(pass, &attended)?.reshape((batch, channels, height, width))?;
+        ops::add(pass, x, &map)
+    }
+}
+
+struct Mid(Resnet, PixelAttention, Resnet);
+
+impl Mid {
+    fn load(p: &Params<'_>, channels: usize, groups: usize) -> Result<Self, Problem> {
+        let shape = ResnetShape { input: channels, output: channels, time: None, groups, eps: EPS };
+        Ok(Self(
+            Resnet::load(&p.at("resnets.0"), shape)?,
+            PixelAttention::load(&p.at("attentions.0"), channels, groups)?,
+            Resnet::load(&p.at("resnets.1"), shape)?,
+        ))
+    }
+
+    fn forward(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
+        let x = self.0.forward(pass, x, None)?;
+        let x = self.1.forward(pass, &x)?;
+        self.2.forward(pass, &x, None)
+    }
+}
+
+/// Residual blocks and a sampler: one size of the encoder or the decoder.
+struct Stage<S> {
+    resnets: Vec<Resnet>,
+    sampler: Option<S>,
+}
+
+struct Encoder {
+    conv_in: Conv2d,
+    stages: Vec<Stage<Downsample>>,
+    mid: Mid,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+struct Decoder {
+    conv_in: Conv2d,
+    mid: Mid,
+    stages: Vec<Stage<Upsample>>,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+/// Pictures in [-1, 1] to the mean and log variance of a latent, and latents back to pictures. The scaling factor is
+/// the caller's.
+pub struct Vae {
+    encoder: Encoder,
+    quant: Conv2d,
+    post_quant: Conv2d,
+    decoder: Decoder,
+}
+
+impl Vae {
+    /// # Errors
+    /// [`ProblemKind::ConfigInvalid`], or [`ProblemKind::WeightsMismatch`] for absent or misshapen parameters.
+    pub fn load(p: &Params<'_>, config: &VaeConfig) -> Result<Self, Problem> {
+        let invalid =
+            |detail: String| Problem::new(ProblemKind::ConfigInvalid).with("file", "vae/config.json").detail(detail);
+        config.check().map_err(invalid)?;
+        let channels = &config.block_out_channels;
+        let (Some(&first), Some(&last)) = (channels.first(), channels.last()) else {
+            return Err(invalid("no blocks".into()));
+        };
+        let (groups, z) = (config.norm_num_groups, config.latent_channels);
+        let stage = |p: &Params<'_>, input: usize, output: usize, layers: usize| {
+            (0..layers)
+                .map(|j| {
+                    let input = if j == 0 { input } else { output };
+                    Resnet::load(&p.at(format!("resnets.{j}")), ResnetShape { input, output, time: None, groups, eps: EPS })
+                })
+                .collect::<Result<Vec<_>, _>>()
+        };
+
+        let e = p.at("encoder");
+        let mut down = Vec::new();
+        let mut input = first;
+        for (i, &output) in channels.iter().enumerate() {
+            let p = e.at(format!("down_blocks.{i}"));
+            let sampler = (i + 1 < channels.len())
+                .then(|| Downsample::load(&p.at("downsamplers.0"), output, Padding { before: 0, after: 1 }))
+                .transpose()?;
+            down.push(Stage { resnets: stage(&p, input, output, config.layers_per_block)?, sampler });
+            input = output;
+        }
+        let encoder = Encoder {
+            conv_in: Conv2d::load_3x3(&e.at("conv_in"), 3, first)?,
+            stages: down,
+            mid: Mid::load(&e.at("mid_block"), last, groups)?,
+            norm_out: GroupNorm::load(&e.at("conv_norm_out"), last, groups, EPS)?,
+            conv_out: Conv2d::load_3x3(&e.at("conv_out"), last, 2 * z)?,
+        };
+
+        let d = p.at("decoder");
+        let mut up = Vec::new();
+        let mut input = last;
+        for (i, &output) in channels.iter().rev().enumerate() {
+            let p = d.at(format!("up_blocks.{i}"));
+            let sampler =
+                (i + 1 < channels.len()).then(|| Upsample::load(&p.at("upsamplers.0"), output)).transpose()?;
+            up.push(Stage { resnets: stage(&p, input, output, config.layers_per_block + 1)?, sampler });
+            input = output;
+        }
+        let decoder = Decoder {
+            conv_in: Conv2d::load_3x3(&d.at("conv_in"), z, last)?,
+            mid: Mid::load(&d.at("mid_block"), last, groups)?,
+            stages: up,
+            norm_out: GroupNorm::load(&d.at("conv_norm_out"), first, groups, EPS)?,
+            conv_out: Conv2d::load_3x3(&d.at("conv_out"), first, 3)?,
+        };
+        Ok(Self {
+            encoder,
+            quant: Conv2d::load_1x1(&p.at("quant_conv"), 2 * z, 2 * z)?,
+            post_quant: Conv2d::load_1x1(&p.at("post_quant_conv"), z, z)?,
+            decoder,
+        })
+    }
+
+    /// x [batch, 3, h, w] in [-1, 1]: mean and log variance (within -30 to 20), each [batch, z, h/f, w/f], in f32.
+    pub fn encode(&self, pass: &Pass, x: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {
+        let mut x = self.encoder.conv_in.forward(pass, x)?;
+        for stage in &self.encoder.stages {
+            for resnet in &stage.resnets {
+                x = resnet.forward(pass, &x, None)?;
+            }
+            if let Some(downsample) = &stage.sampler {
+                x = downsample.forward(pass, &x)?;
+            }
+        }
+        x = self.encoder.mid.forward(pass, &x)?;
+        x = self.encoder.conv_out.forward(pass, &self.encoder.norm_out.forward_silu(pass, &x)?)?;
+        let moments = self.quant.forward(pass, &x)?.to_dtype(DType::F32)?;
+        let z = moments.dim(1)? / 2;
+        Ok((moments.narrow(1, 0, z)?.contiguous()?, moments.narrow(1, z, z)?.clamp(-30.0, 20.0)?))
+    }
+
+    /// z [batch, z, h, w] (unscaled): a picture [batch, 3, f·h, f·w], in [-1, 1] but for overshoot, in f32.
+    pub fn decode(&self, pass: &Pass, z: &Tensor) -> Result<Tensor, Interrupt> {
+        let mut x = self.decoder.conv_in.forward(pass, &self.post_quant.forward(pass, z)?)?;
+        x = self.decoder.mid.forward(pass, &x)?;
+        for stage in &self.decoder.stages {
+            for resnet in &stage.resnets {
+                x = resnet.forward(pass, &x, None)?;
+            }
+            if let Some(upsample) = &stage.sampler {
+                x = upsample.forward(pass, &x)?;
+            }
+        }
+        let y = self.decoder.conv_out.forward(pass, &self.decoder.norm_out.forward_silu(pass, &x)?)?;
+        Ok(y.to_dtype(DType::F32)?)
+    }
+}

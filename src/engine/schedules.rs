@@ -1,0 +1,579 @@
+//! Where a sampling run evaluates the network: the training noise levels of a checkpoint, and the list of sigmas and
+//! time steps that a sampler walks down.
+//!
+//! Sigma is the standard deviation of the noise on a clean latent of unit scale: `x = latent + sigma * noise` (variance
+//! exploding form, Karras et al. 2022). A network trained in the variance preserving form sees `x / sqrt(1 + sigma^2)`
+//! at the time step t for which `sigma^2 = (1 - abar_t) / abar_t`.
+//!
+//! The lists are those that diffusers' scheduler classes make from the same config, class by class, so that a picture
+//! can be compared with one of theirs.
+
+use super::samplers;
+use crate::base::{Problem, ProblemKind};
+use crate::recipe::sampling::{SamplerId, ScheduleId};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What the network's output means, in terms of the variance preserving form `z = a * latent + s * noise`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prediction {
+    /// The noise.
+    Epsilon,
+    /// `a * noise - s * latent` (Salimans and Ho 2022).
+    Velocity,
+    /// The clean latent.
+    Sample,
+}
+
+/// How the time steps of a short run are spread over those of the training (Lin et al. 2023, table 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spacing {
+    Leading,
+    Linspace,
+    Trailing,
+}
+
+/// How a sampler's class in diffusers lays out its list. The differences are theirs; pictures depend on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// n points, down to the sigma of the final alpha.
+    Ddim,
+    /// As `Ddim`, with the second point twice.
+    Plms,
+    /// n points, fractional time steps allowed, down to 0. Karras and exponential lists keep to the ends of the
+    /// model's own spacing.
+    KDiffusion,
+    /// n + 1 points without the smallest, whole time steps, down to 0. Karras and exponential lists run over the whole
+    /// training range.
+    Solver,
+}
+
+/// The noise levels that a checkpoint was trained on, from its `scheduler_config.json`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoiseTable {
+    /// Sigma of each training time step, rising.
+    sigmas: Vec<f64>,
+    log_sigmas: Vec<f64>,
+    pub prediction: Prediction,
+    pub spacing: Spacing,
+    /// Added to each time step of the leading spacing.
+    pub steps_offset: usize,
+    /// Whether DDIM and PLMS end without noise, rather than at the first training level.
+    pub set_alpha_to_one: bool,
+}
+
+/// The shape of the training betas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BetaSchedule {
+    Linear,
+    /// Linear in the square roots: Stable Diffusion's.
+    ScaledLinear,
+}
+
+/// Most training steps that a config may name; published models have 1000.
+const MOST_TRAIN_STEPS: u64 = 100_000;
+
+impl NoiseTable {
+    /// The table of `steps` training steps with betas from `start` to `end`, spaced leading, epsilon predicted.
+    ///
+    /// # Errors
+    /// [`ProblemKind::ConfigInvalid`] unless `0 < start <= end < 1`, there are 2 to 100000 steps and every sigma is a
+    /// finite number.
+    pub fn new(schedule: BetaSchedule, start: f64, end: f64, steps: usize) -> Result<Self, Problem> {
+        if !(start > 0.0 && start <= end && end < 1.0) {
+            return Err(invalid(format!("beta_start {start}, beta_end {end}: wants 0 < start <= end < 1")));
+        }
+        if steps < 2 || steps as u64 > MOST_TRAIN_STEPS {
+            return Err(invalid(format!("num_train_timesteps {steps}: wants 2 to {MOST_TRAIN_STEPS}")));
+        }
+        // In f32 where PyTorch computes in f32, so that the sigmas are the same numbers.
+        let betas = match schedule {
+            BetaSchedule::Linear => linspace_f32(start as f32, end as f32, steps),
+            BetaSchedule::ScaledLinear => {
+                let roots = linspace_f32(start.sqrt() as f32, end.sqrt() as f32, steps);
+                roots.into_iter().map(|root| root * root).collect()
+            }
+        };
+        let mut product = 1.0f64;
+        let sigmas: Vec<f64> = betas
+            .into_iter()
+            .map(|beta| {
+                product *= f64::from(1.0 - beta);
+                let cumulative = product as f32;
+                f64::from(((1.0 - cumulative) / cumulative).sqrt())
+            })
+            .collect();
+        let rising = sigmas.windows(2).all(|pair| pair[0] < pair[1]);
+        if !rising || !sigmas.iter().all(|sigma| sigma.is_finite() && *sigma > 0.0) {
+            return Err(invalid(format!("betas {start} to {end} in {steps} steps give no usable noise levels")));
+        }
+        Ok(Self {
+            log_sigmas: sigmas.iter().map(|sigma| f64::from((*sigma as f32).ln())).collect(),
+            sigmas,
+            prediction: Prediction::Epsilon,
+            spacing: Spacing::Leading,
+            steps_offset: 0,
+            set_alpha_to_one: false,
+        })
+    }
+
+    /// Reads the parsed `scheduler_config.json` of any diffusers scheduler class. A key that is absent has the default
+    /// of `PNDMScheduler`; the leading spacing among them. PLMS never runs Runge-Kutta steps, whatever
+    /// `skip_prk_steps` says.
+    ///
+    /// # Errors
+    /// [`ProblemKind::ConfigInvalid`] for a value of the wrong type or range, and for settings that would change the
+    /// picture and are not understood (trained betas, other beta schedules, zero terminal SNR, thresholding).
+    pub fn from_config(config: &Value) -> Result<Self, Problem> {
+        let config = config.as_object().ok_or_else(|| invalid("not an object"))?;
+        let present = |key: &str| config.get(key).filter(|value| !value.is_null());
+        let number = |key: &str, default: f64| match present(key) {
+            None => Ok(default),
+            Some(value) => value.as_f64().ok_or_else(|| invalid(format!("{key}: {value} is not a number"))),
+        };
+        let whole = |key: &str, default: u64| match present(key) {
+            None => Ok(default),
+            Some(value) => value
+                .as_u64()
+                .filter(|value| *value <= MOST_TRAIN_STEPS)
+                .ok_or_else(|| invalid(format!("{key}: {value} is not a whole number of 0 to {MOST_TRAIN_STEPS}"))),
+        };
+        let flag = |key: &str| match present(key) {
+            None => Ok(false),
+            Some(value) => value.as_bool().ok_or_else(|| invalid(format!("{key}: {value} is not true or false"))),
+        };
+        let word = |key: &str, default: &'static str| match present(key) {
+            None => Ok(default),
+            Some(value) => value.as_str().ok_or_else(|| invalid(format!("{key}: {value} is not a word"))),
+        };
+        if present("trained_betas").is_some() {
+            return Err(invalid("trained_betas: not supported"));
+        }
+        for key in ["rescale_betas_zero_snr", "thresholding"] {
+            if flag(key)? {
+                return Err(invalid(format!("{key}: not supported")));
+            }
+        }
+        let schedule = match word("beta_schedule", "linear")? {
+            "linear" => BetaSchedule::Linear,
+            "scaled_linear" => BetaSchedule::ScaledLinear,
+            other => return Err(invalid(format!("beta_schedule: {other} is not supported"))),
+        };
+        let steps = whole("num_train_timesteps", 1000)? as usize;
+        let mut table = Self::new(schedule, number("beta_start", 0.0001)?, number("beta_end", 0.02)?, steps)?;
+        table.prediction = match word("prediction_type", "epsilon")? {
+            "epsilon" => Prediction::Epsilon,
+            "v_prediction" => Prediction::Velocity,
+            "sample" => Prediction::Sample,
+            other => return Err(invalid(format!("prediction_type: {other} is not supported"))),
+        };
+        table.spacing = match word("timestep_spacing", "leading")? {
+            "leading" => Spacing::Leading,
+            "linspace" => Spacing::Linspace,
+            "trailing" => Spacing::Trailing,
+            other => return Err(invalid(format!("timestep_spacing: {other} is not supported"))),
+        };
+        table.steps_offset = whole("steps_offset", 0)? as usize;
+        table.set_alpha_to_one = flag("set_alpha_to_one")?;
+        Ok(table)
+    }
+
+    /// Number of training time steps.
+    pub fn train_steps(&self) -> usize {
+        self.sigmas.len()
+    }
+
+    /// The lowest and the highest sigma of the training.
+    pub fn range(&self) -> (f64, f64) {
+        (self.at(0), self.at(usize::MAX))
+    }
+
+    /// Sigma at the time step `t`, which may be fractional and is clamped to the table: linear in log sigma between
+    /// whole steps, the inverse of [`Self::t_of`].
+    pub fn sigma_of(&self, t: f64) -> f64 {
+        let (low, weight) = self.split(t);
+        if weight == 0.0 {
+            return self.at(low);
+        }
+        let log = |index: usize| self.log_sigmas.get(index).copied().unwrap_or_default();
+        ((1.0 - weight) * log(low) + weight * log(low + 1)).exp()
+    }
+
+    /// The fractional time step of `sigma`, clamped to the table: linear in log sigma, as in k-diffusion.
+    pub fn t_of(&self, sigma: f64) -> f64 {
+        let log = sigma.max(1e-10).ln();
+        let above = self.log_sigmas.partition_point(|entry| *entry <= log);
+        let low = above.saturating_sub(1).min(self.log_sigmas.len().saturating_sub(2));
+        match self.log_sigmas.get(low..low + 2) {
+            Some(&[a, b]) => low as f64 + ((log - a) / (b - a)).clamp(0.0, 1.0),
+            _ => low as f64,
+        }
+    }
+
+    /// Sigma at a fractional time step, linear in sigma: what the Euler family of diffusers does.
+    fn sigma_between(&self, t: f64) -> f64 {
+        let (low, weight) = self.split(t);
+        self.at(low) + weight * (self.at(low + 1) - self.at(low))
+    }
+
+    fn split(&self, t: f64) -> (usize, f64) {
+        let t = if t.is_finite() { t.clamp(0.0, (self.sigmas.len() - 1) as f64) } else { 0.0 };
+        (t.floor() as usize, t.fract())
+    }
+
+    fn at(&self, index: usize) -> f64 {
+        self.sigmas.get(index).or(self.sigmas.last()).copied().unwrap_or_default()
+    }
+}
+
+fn invalid(detail: impl std::fmt::Display) -> Problem {
+    Problem::new(ProblemKind::ConfigInvalid).detail(detail)
+}
+
+/// `torch.linspace` in f32: from both ends to the middle.
+fn linspace_f32(start: f32, end: f32, count: usize) -> Vec<f32> {
+    let step = (end - start) / (count - 1) as f32;
+    (0..count)
+        .map(|i| if i < count / 2 { step.mul_add(i as f32, start) } else { (-step).mul_add((count - 1 - i) as f32, end) })
+        .collect()
+}
+
+/// The points of one run: sigmas falling to the last, and the time step that belongs to each.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    table: Arc<NoiseTable>,
+    layout: Layout,
+    /// All points of the full run, then the sigma that it ends on. In the PLMS layout the second point is there twice.
+    sigmas: Vec<f64>,
+    /// One a point, without the end.
+    timesteps: Vec<f64>,
+    /// Steps of the full run (points without the repeated one).
+    steps: usize,
+    /// First point of this run.
+    start: usize,
+}
+
+/// The list for `steps` steps (at least 1; never more than the training had) of `sampler`.
+///
+/// With [`ScheduleId::Model`] the points are those of the sampler's class in diffusers under the table's spacing. DDIM
+/// and PLMS go from each point to the next of the list, which for the leading spacing is what diffusers does.
+pub fn sigmas(table: &Arc<NoiseTable>, schedule: ScheduleId, sampler: SamplerId, steps: usize) -> Schedule {
+    let layout = samplers::entry(sampler).layout;
+    let steps = steps.clamp(1, table.train_steps());
+    let own = own_timesteps(table, layout, steps);
+    let own_sigmas: Vec<f64> = own.iter().map(|t| single(table.sigma_between(*t))).collect();
+    let (points, timesteps, end) = match schedule {
+        ScheduleId::Model => {
+            let end = match layout {
+                Layout::Ddim | Layout::Plms if !table.set_alpha_to_one => table.range().0,
+                _ => 0.0,
+            };
+            (own_sigmas, own, end)
+        }
+        ScheduleId::Karras | ScheduleId::Exponential => {
+            let (low, high) = match (layout, own_sigmas.last(), own_sigmas.first()) {
+                (Layout::KDiffusion, Some(last), Some(first)) => (*last, *first),
+                _ => table.range(),
+            };
+            let karras = schedule == ScheduleId::Karras;
+            let points = if karras { karras_points(low, high, steps) } else { exponential_points(low, high, steps) };
+            let timesteps = points.iter().map(|sigma| told(layout, table.t_of(*sigma), karras)).collect();
+            (points.into_iter().map(single).collect(), timesteps, 0.0)
+        }
+        ScheduleId::AlignYourSteps => {
+            let points = align_your_steps_points(steps);
+            let timesteps = points.iter().map(|sigma| told(layout, table.t_of(*sigma), true)).collect();
+            (points, timesteps, 0.0)
+        }
+    };
+    Schedule::assemble(table.clone(), layout, points, timesteps, end)
+}
+
+/// diffusers keeps its sigmas in f32.
+fn single(value: f64) -> f64 {
+    f64::from(value as f32)
+}
+
+/// The time step that the network is told: diffusers' solver classes store them as integers, rounding Karras lists and
+/// truncating exponential ones.
+fn told(layout: Layout, t: f64, round: bool) -> f64 {
+    match layout {
+        Layout::Solver if round => t.round_ties_even(),
+        Layout::Solver => t.trunc(),
+        _ => t,
+    }
+}
+
+/// Falling time steps under the table's spacing.
+fn own_timesteps(table: &NoiseTable, layout: Layout, steps: usize) -> Vec<f64> {
+    let train = table.train_steps();
+    let top = (train - 1) as f64;
+    let extra = usize::from(layout == Layout::Solver);
+    let points = steps + extra;
+    match table.spacing {
+        Spacing::Leading => {
+            let ratio = (train / points).max(1);
+            (extra..points).rev().map(|i| ((i * ratio + table.steps_offset) as f64).min(top)).collect()
+        }
+        // numpy's linspace of one point is the low end; a run of one step must begin with the most noise.
+        Spacing::Linspace if points == 1 => vec![top],
+        Spacing::Linspace => {
+            let step = top / (points - 1) as f64;
+            let at = |i: usize| if i + 1 == points { top } else { i as f64 * step };
+            let whole = layout != Layout::KDiffusion;
+            (extra..points).rev().map(|i| if whole { at(i).round_ties_even() } else { single(at(i)) }).collect()
+        }
+        Spacing::Trailing => {
+            let step = train as f64 / steps as f64;
+            (0..steps).map(|i| ((train as f64 - i as f64 * step).round_ties_even() - 1.0).max(0.0)).collect()
+        }
+    }
+}
+
+/// Karras et al. 2022, equation 5, with rho 7.
+fn karras_points(low: f64, high: f64, count: usize) -> Vec<f64> {
+    const RHO: f64 = 7.0;
+    let (low, high) = (low.powf(1.0 / RHO), high.powf(1.0 / RHO));
+    ramp(count).map(|u| (high + u * (low - high)).powf(RHO)).collect()
+}
+
+/// Uniform in log sigma.
+fn exponential_points(low: f64, high: f64, count: usize) -> Vec<f64> {
+    let (low, high) = (low.ln(), high.ln());
+    ramp(count).map(|u| (high + u * (low - high)).exp()).collect()
+}
+
+/// 0 to 1 in `count` points; 0 alone if there is one.
+fn ramp(count: usize) -> impl Iterator<Item = f64> {
+    let last = count.saturating_sub(1).max(1) as f64;
+    (0..count).map(move |i| i as f64 / last)
+}
+
+/// Align Your Steps (Sabour et al. 2024), Stable Diffusion 1.5, 10 steps.
+const ALIGN_YOUR_STEPS: [f64; 11] = [14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029];
+
+/// The published list, or its interpolation linear in log sigma for other counts. Its last entry is where the run would
+/// end; ours end at 0.
+fn align_your_steps_points(count: usize) -> Vec<f64> {
+    let spans = (ALIGN_YOUR_STEPS.len() - 1) as f64;
+    (0..count)
+        .map(|i| {
+            let place = i as f64 * spans / count as f64;
+            let low = place.floor() as usize;
+            let at = |index: usize| ALIGN_YOUR_STEPS.get(index).copied().unwrap_or(0.029);
+            if place.fract() == 0.0 { at(low) } else { at(low).powf(1.0 - place.fract()) * at(low + 1).powf(place.fract()) }
+        })
+        .collect()
+}
+
+impl Schedule {
+    /// A run of `sampler` through sigmas of the caller's own: the points, then the sigma to end on. Sigmas that do not
+    /// fall are left out; the network is told the fractional time steps.
+    pub fn through(table: &Arc<NoiseTable>, sampler: SamplerId, points: &[f64], end: f64) -> Self {
+        let timesteps = points.iter().map(|sigma| table.t_of(*sigma)).collect();
+        Self::assemble(table.clone(), samplers::entry(sampler).layout, points.to_vec(), timesteps, end)
+    }
+
+    fn assemble(
+        table: Arc<NoiseTable>,
+        layout: Layout,
+        points: Vec<f64>,
+        timesteps: Vec<f64>,
+        end: f64,
+    ) -> Self {
+        let mut kept: Vec<(f64, f64)> = Vec::with_capacity(points.len() + 1);
+        for (sigma, t) in points.into_iter().zip(timesteps) {
+            // A point as low as the end would be a step of no length.
+            if sigma > end && kept.last().is_none_or(|last| sigma < last.0) {
+                kept.push((sigma, t));
+            }
+        }
+        let (_, high) = table.range();
+        if kept.is_empty() {
+            // One step from the first level to itself, say: a run begins with noise, whatever else.
+            kept.push((high, (table.train_steps() - 1) as f64));
+        }
+        let end = if end >= 0.0 && kept.iter().all(|(sigma, _)| *sigma > end) { end } else { 0.0 };
+        let steps = kept.len();
+        if layout == Layout::Plms
+            && let Some(second) = kept.get(1).copied()
+        {
+            kept.insert(1, second);
+        }
+        let (mut sigmas, timesteps): (Vec<f64>, Vec<f64>) = kept.into_iter().unzip();
+        sigmas.push(end);
+        Self { table, layout, sigmas, timesteps, steps, start: 0 }
+    }
+
+    /// The part of the run that image-to-image does: the last `floor(steps * strength)` steps, at least one. `strength`
+    /// is a share of 0 to 1.
+    ///
+    /// The PLMS layout is cut behind its repeated point by as many entries as the others, as in diffusers, and so does
+    /// one pass more.
+    #[must_use]
+    pub fn start_at(mut self, strength: f64) -> Self {
+        let share = if strength.is_finite() { strength.clamp(0.0, 1.0) } else { 1.0 };
+        let run = ((self.steps as f64 * share) as usize).clamp(1, self.steps.max(1));
+        self.start = self.steps.saturating_sub(run);
+        self
+    }
+
+    /// The sigmas of this run: one a point, then the end. In the PLMS layout the second point of a full run is there
+    /// twice. Never empty.
+    pub fn sigmas(&self) -> &[f64] {
+        self.sigmas.get(self.start..).unwrap_or(&self.sigmas)
+    }
+
+    /// The time steps of [`Self::sigmas`], without the end.
+    pub fn timesteps(&self) -> &[f64] {
+        self.timesteps.get(self.start..).unwrap_or(&self.timesteps)
+    }
+
+    /// The sigma before the first of this run in the full run, if it was cut.
+    pub(super) fn before(&self) -> Option<f64> {
+        self.start.checked_sub(1).and_then(|index| self.sigmas.get(index)).copied()
+    }
+
+    /// Steps of the full run, before any cut.
+    pub fn full_steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The time step to tell the network at `sigma`: the list's own where the list has this sigma, else by the table.
+    pub fn timestep(&self, sigma: f64) -> f64 {
+        let own = self.sigmas.iter().zip(&self.timesteps).find(|(entry, _)| **entry == sigma);
+        own.map_or_else(|| self.table.t_of(sigma), |(_, t)| *t)
+    }
+
+    /// The sigma that the run begins at: a picture's latent gets this much noise.
+    pub fn first_sigma(&self) -> f64 {
+        self.sigmas().first().copied().unwrap_or_default()
+    }
+
+    /// What pure noise of unit variance is multiplied by to begin a run without a picture. The network then sees noise
+    /// of unit variance, except in the Euler family under linspace and trailing spacing, where diffusers takes the
+    /// first sigma itself.
+    pub fn noise_scale(&self) -> f64 {
+        let sigma = self.first_sigma();
+        match (self.layout, self.table.spacing) {
+            (Layout::KDiffusion, Spacing::Linspace | Spacing::Trailing) => sigma,
+            _ => sigma.hypot(1.0),
+        }
+    }
+
+    /// What the last `x` is multiplied by to be a latent: 1 unless the run ends with noise left, where diffusers hands
+    /// the variance preserving form to the decoder.
+    pub fn final_scale(&self) -> f64 {
+        1.0 / self.sigmas.last().copied().unwrap_or_default().hypot(1.0)
+    }
+
+    pub fn table(&self) -> &NoiseTable {
+        &self.table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn taiyi() -> Arc<NoiseTable> {
+        let config = json!({"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+            "beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "set_alpha_to_one": false,
+            "skip_prk_steps": true, "steps_offset": 1, "trained_betas": null});
+        Arc::new(NoiseTable::from_config(&config).unwrap())
+    }
+
+    #[test]
+    fn the_table_is_stable_diffusions() {
+        let table = taiyi();
+        let (low, high) = table.range();
+        // k-diffusion's published range of Stable Diffusion 1.
+        assert!((low - 0.0292).abs() < 5e-5 && (high - 14.6146).abs() < 5e-4, "{low} {high}");
+        assert_eq!((table.spacing, table.prediction, table.steps_offset), (Spacing::Leading, Prediction::Epsilon, 1));
+        for t in [0.0, 0.25, 17.5, 500.0, 998.75, 999.0] {
+            assert!((table.t_of(table.sigma_of(t)) - t).abs() < 1e-3, "{t}");
+        }
+        assert_eq!((table.t_of(0.0), table.t_of(1e9)), (0.0, 999.0));
+        assert_eq!(table.sigma_of(f64::NAN), low);
+    }
+
+    #[test]
+    fn bad_configs_are_problems() {
+        for bad in [
+            json!([]),
+            json!({"beta_start": "0.1"}),
+            json!({"beta_start": -1.0}),
+            json!({"beta_start": 0.5, "beta_end": 0.1}),
+            json!({"beta_end": 0.999}),
+            json!({"beta_schedule": "squaredcos_cap_v2"}),
+            json!({"num_train_timesteps": 1}),
+            json!({"num_train_timesteps": -4}),
+            json!({"num_train_timesteps": 1u64 << 60}),
+            json!({"prediction_type": "flow_prediction"}),
+            json!({"timestep_spacing": 3}),
+            json!({"steps_offset": 1.5}),
+            json!({"set_alpha_to_one": "no"}),
+            json!({"trained_betas": [0.1]}),
+            json!({"rescale_betas_zero_snr": true}),
+        ] {
+            let problem = NoiseTable::from_config(&bad).expect_err(&bad.to_string());
+            assert_eq!(problem.kind, ProblemKind::ConfigInvalid);
+        }
+    }
+
+    #[test]
+    fn plms_has_its_second_point_twice_and_is_cut_as_diffusers_cuts() {
+        let list = sigmas(&taiyi(), ScheduleId::Model, SamplerId::Plms, 50);
+        assert_eq!(list.timesteps()[..4], [981.0, 961.0, 961.0, 941.0]);
+        assert_eq!((list.timesteps().len(), list.sigmas().len(), list.full_steps()), (51, 52, 50));
+        assert_eq!(*list.sigmas().last().unwrap(), taiyi().range().0);
+        let cut = sigmas(&taiyi(), ScheduleId::Model, SamplerId::Plms, 10).start_at(0.6);
+        assert_eq!(cut.timesteps(), [601.0, 501.0, 401.0, 301.0, 201.0, 101.0, 1.0]);
+    }
+
+    #[test]
+    fn align_your_steps_has_the_published_time_steps() {
+        let list = sigmas(&taiyi(), ScheduleId::AlignYourSteps, SamplerId::DpmPp2M, 10);
+        let published = [999.0, 850.0, 736.0, 645.0, 545.0, 455.0, 343.0, 233.0, 124.0, 24.0];
+        for (ours, theirs) in list.timesteps().iter().zip(published) {
+            assert!((ours - theirs).abs() <= 1.0, "{ours} {theirs}");
+        }
+        assert_eq!(list.sigmas()[..10], ALIGN_YOUR_STEPS[..10]);
+        assert_eq!(list.sigmas()[10], 0.0);
+    }
+
+    #[test]
+    fn the_network_is_told_the_lists_own_time_steps() {
+        let list = sigmas(&taiyi(), ScheduleId::Karras, SamplerId::DpmPp2M, 10);
+        for (sigma, t) in list.sigmas().iter().zip(list.timesteps()) {
+            assert_eq!(list.timestep(*sigma), *t);
+            assert_eq!(t.fract(), 0.0);
+        }
+        assert_eq!(list.timestep(1.2345), taiyi().t_of(1.2345));
+    }
+
+    proptest! {
+        #[test]
+        fn every_list_falls_and_is_finite(
+            steps in 0usize..1200, schedule in 0usize..4, sampler in 0usize..8, spacing in 0usize..3,
+            offset in 0usize..3, strength in -0.5f64..1.5,
+        ) {
+            let mut table = (*taiyi()).clone();
+            table.spacing = [Spacing::Leading, Spacing::Linspace, Spacing::Trailing][spacing];
+            table.steps_offset = offset;
+            let sampler = SamplerId::ALL[sampler];
+            let list = sigmas(&Arc::new(table), ScheduleId::ALL[schedule], sampler, steps).start_at(strength);
+            let sigmas = list.sigmas();
+            prop_assert!(sigmas.len() >= 2);
+            prop_assert_eq!(sigmas.len(), list.timesteps().len() + 1);
+            prop_assert!(sigmas.iter().all(|s| s.is_finite() && *s >= 0.0));
+            prop_assert!(list.timesteps().iter().all(|t| (0.0..=999.0).contains(t)));
+            let repeated = sigmas.windows(2).filter(|w| w[0] == w[1]).count();
+            prop_assert!(repeated <= usize::from(sampler == SamplerId::Plms));
+            prop_assert!(sigmas.windows(2).all(|w| w[0] >= w[1]));
+            prop_assert!(list.noise_scale().is_finite() && list.final_scale() > 0.9);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Pure pixels: no window, no network.
+
+pub mod blend;
+pub mod mask;
+pub mod pixmap;
+pub mod png_text;
+pub mod read;
+pub mod resample;
+
+pub use mask::Mask;
+pub use pixmap::Pixmap;

@@ -1,0 +1,173 @@
+//! Other sizes for pictures and masks.
+
+use super::mask::Mask;
+use super::pixmap::Pixmap;
+use crate::base::Extent;
+use image::imageops::{self, FilterType};
+use image::{ImageBuffer, Rgba};
+
+/// How a new pixel is had from the old ones. Bilinear and Lanczos widen their reach when shrinking, so that fine
+/// patterns turn grey and do not flicker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Filter {
+    /// The pixel whose centre is nearest; keeps bytes as they are.
+    Nearest,
+    Bilinear,
+    /// Windowed sinc of three lobes: the sharpest, for photographs and paintings.
+    Lanczos3,
+}
+
+/// The picture in another size. Colours are weighted by their alpha, so that the unseen colour of transparent pixels
+/// does not bleed into the edges; fully transparent results are zero, except with [`Filter::Nearest`].
+/// The filters work on the sRGB values, as other programs do. An empty picture gives a transparent one.
+pub fn resize(picture: &Pixmap, to: Extent, filter: Filter) -> Pixmap {
+    let from = picture.extent();
+    if from == to {
+        return picture.clone();
+    }
+    if from.is_empty() || to.is_empty() {
+        return Pixmap::new(to);
+    }
+    let kernel = match filter {
+        Filter::Nearest => {
+            let mut rgba = Vec::with_capacity(to.area() as usize * 4);
+            for_nearest(from, to, |at| {
+                rgba.extend_from_slice(&picture.rgba()[at * 4..at * 4 + 4])
+            });
+            return Pixmap::from_rgba(to, rgba).unwrap_or_else(|| Pixmap::new(to));
+        }
+        Filter::Bilinear => FilterType::Triangle,
+        Filter::Lanczos3 => FilterType::Lanczos3,
+    };
+    let weighted: Vec<u16> = picture.rgba().chunks_exact(4).flat_map(weigh).collect();
+    let resized = ImageBuffer::<Rgba<u16>, _>::from_raw(from.width, from.height, weighted)
+        .map(|source| imageops::resize(&source, to.width, to.height, kernel));
+    let rgba = resized
+        .iter()
+        .flat_map(|r| r.pixels())
+        .flat_map(|pixel| unweigh(pixel.0))
+        .collect();
+    Pixmap::from_rgba(to, rgba).unwrap_or_else(|| Pixmap::new(to))
+}
+
+/// The mask in another size, each pixel from the one nearest to its centre.
+pub fn resize_mask_nearest(mask: &Mask, to: Extent) -> Mask {
+    if mask.extent().is_empty() || to.is_empty() {
+        return Mask::new(to);
+    }
+    let mut bytes = Vec::with_capacity(to.area() as usize);
+    for_nearest(mask.extent(), to, |at| bytes.push(mask.bytes()[at]));
+    Mask::from_bytes(to, bytes).unwrap_or_else(|| Mask::new(to))
+}
+
+/// Calls `take` with the index of the nearest source pixel, for each pixel of `to`; neither extent is empty.
+fn for_nearest(from: Extent, to: Extent, mut take: impl FnMut(usize)) {
+    let columns: Vec<usize> = (0..to.width).map(|x| nearest(x, from.width, to.width)).collect();
+    for y in 0..to.height {
+        let row = nearest(y, from.height, to.height) * from.width as usize;
+        columns.iter().for_each(|x| take(row + x));
+    }
+}
+
+/// floor((i + 1/2) · from / to), which is below `from` for every i below `to`.
+fn nearest(i: u32, from: u32, to: u32) -> usize {
+    ((2 * u64::from(i) + 1) * u64::from(from) / (2 * u64::from(to))) as usize
+}
+
+/// Premultiplied with nothing lost: each channel in units of 1/65025 (255 · 255).
+fn weigh(rgba: &[u8]) -> [u16; 4] {
+    match *rgba {
+        [r, g, b, a] => [r, g, b, 255].map(|c| u16::from(c) * u16::from(a)),
+        _ => [0; 4],
+    }
+}
+
+/// Back to straight 8 bits, rounded; overshoot of the filter is clipped.
+fn unweigh([r, g, b, a]: [u16; 4]) -> [u8; 4] {
+    let a = u32::from(a).min(255 * 255);
+    let alpha = (a + 127) / 255;
+    if alpha == 0 {
+        return [0; 4];
+    }
+    let straight = |c: u16| ((u32::from(c) * 255 + a / 2) / a).min(255) as u8;
+    [straight(r), straight(g), straight(b), alpha as u8]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn flat(extent: Extent, rgba: [u8; 4]) -> Pixmap {
+        Pixmap::from_rgba(extent, rgba.repeat(extent.area() as usize)).unwrap()
+    }
+
+    #[test]
+    fn weighing_is_lossless_for_visible_pixels() {
+        for a in 1..=255u8 {
+            for c in 0..=255u8 {
+                assert_eq!(unweigh(weigh(&[c, 0, 255, a])), [c, 0, 255, a]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_transparent_side_does_not_darken_the_edge() {
+        let mut picture = Pixmap::new(Extent::new(16, 16));
+        for (i, pixel) in picture.rgba_mut().chunks_exact_mut(4).enumerate() {
+            if i % 16 < 8 {
+                pixel.copy_from_slice(&[250, 180, 40, 255]);
+            }
+        }
+        for filter in [Filter::Bilinear, Filter::Lanczos3] {
+            for to in [Extent::new(7, 7), Extent::new(40, 24)] {
+                let resized = resize(&picture, to, filter);
+                assert_eq!(resized.extent(), to);
+                for pixel in resized.rgba().chunks_exact(4).filter(|p| p[3] > 8) {
+                    for (a, b) in pixel.iter().zip([250u8, 180, 40]) {
+                        assert!(a.abs_diff(b) <= 4, "{filter:?} {pixel:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nearest_doubles_and_halves_exactly() {
+        let picture = Pixmap::from_rgba(Extent::new(2, 1), vec![9, 8, 7, 0, 1, 2, 3, 4]).unwrap();
+        let doubled = resize(&picture, Extent::new(4, 2), Filter::Nearest);
+        assert_eq!(doubled.rgba()[..16], [9, 8, 7, 0, 9, 8, 7, 0, 1, 2, 3, 4, 1, 2, 3, 4]);
+        assert_eq!(resize(&doubled, picture.extent(), Filter::Nearest), picture);
+        let mask = Mask::from_bytes(Extent::new(2, 2), vec![0, 255, 7, 128]).unwrap();
+        let doubled = resize_mask_nearest(&mask, Extent::new(6, 4));
+        assert_eq!(doubled.bytes()[..6], [0, 0, 0, 255, 255, 255]);
+        assert_eq!(resize_mask_nearest(&doubled, mask.extent()), mask);
+    }
+
+    #[test]
+    fn empty_extents_are_no_trouble() {
+        let none = Pixmap::new(Extent::new(0, 5));
+        for filter in [Filter::Nearest, Filter::Bilinear, Filter::Lanczos3] {
+            assert_eq!(resize(&none, Extent::new(2, 2), filter), Pixmap::new(Extent::new(2, 2)));
+            assert!(
+                resize(&flat(Extent::new(3, 3), [1; 4]), Extent::new(0, 9), filter)
+                    .extent()
+                    .is_empty()
+            );
+        }
+        assert!(resize_mask_nearest(&Mask::new(Extent::new(0, 0)), Extent::new(2, 1)).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn a_flat_picture_stays_flat(
+            w in 1u32..20, h in 1u32..20, to_w in 1u32..30, to_h in 1u32..30, colour: [u8; 3], alpha in 1u8..,
+        ) {
+            let rgba = [colour[0], colour[1], colour[2], alpha];
+            for filter in [Filter::Nearest, Filter::Bilinear, Filter::Lanczos3] {
+                let resized = resize(&flat(Extent::new(w, h), rgba), Extent::new(to_w, to_h), filter);
+                prop_assert_eq!(resized, flat(Extent::new(to_w, to_h), rgba));
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The session's side of the engine: a worker thread, the messages to and from it, the queue's bookkeeping, and a
+//! generator without a network for tests.
+
+pub mod fake;
+pub mod ledger;
+pub mod messages;
+pub mod worker;
+
+pub use fake::FakeGenerator;
+pub use ledger::{Entry, Ledger, Running, State};
+pub use messages::{Event, Request};
+pub use worker::{Worker, guarded};

@@ -1,0 +1,62 @@
+//! 丹青 Danqing: a painting studio for people who think in Chinese.
+//!
+//! # A bird's-eye view
+//!
+//! One crate, in floors. A module imports only from floors below its own; `tests/architecture.rs` holds the code to it.
+//!
+//! | floor | knows | may import (all may import `base`) |
+//! |---|---|---|
+//! | [`base`] | geometry, ids, [`base::Problem`], atomic files; nothing of pictures | – |
+//! | [`words`] | what is said to people, in zh-CN and en | – |
+//! | [`imaging`] | pixels: pixmaps, masks, resampling, blending, PNG text | – |
+//! | [`recipe`] | a request as a value, the port to the engine, metadata | imaging |
+//! | [`catalog`] | which models lie on this disk; safetensors and pickles | recipe |
+//! | [`engine`] | candle: networks, samplers, noise, kernels | imaging, recipe, catalog |
+//! | [`jobs`] | the worker thread, the queue, a fake engine for tests | imaging, recipe |
+//! | [`app`] | the session without a screen: state, commands, plan, settings | all above but engine |
+//! | [`ui`] | egui | all above but engine |
+//! | [`cli`] | the same engine without a window | words, imaging, recipe, catalog, jobs |
+//!
+//! `main.rs` is the composition root: it alone hands an engine to a window or to the command line.
+//!
+//! Adding a sampler, a family or a panel is one file and one line in a table. No family is matched on outside its table;
+//! the window asks [`recipe::FamilyInfo`] what a model can do.
+//!
+//! # Two flows
+//!
+//! **From a key press to a preview.** The prompt panel edits the draft in [`app`]; Ctrl+Enter is a command; `app::plan`
+//! makes a checked [`recipe::Recipe`] or a [`base::Problem`]; [`jobs`] hands it to the worker thread; `engine::pipeline`
+//! encodes the text, lays out the sigmas, wraps the network into `denoised = f(x, sigma)` and runs a sampler; after each
+//! pass the denoised latent goes through one small matrix to RGB at latent size (`engine::preview`), and on as an
+//! event that may be dropped; the waker asks for a repaint; the texture is uploaded once and scaled by the GPU.
+//!
+//! **From a mask to a repaint.** A mask and a picture travel in the recipe; the pipeline encodes the picture, brings the
+//! mask to latent size and wraps the denoiser, so that every sampler keeps what lies outside; the result is pasted back
+//! through the feathered mask, and pixels outside stay as they were, bit for bit.
+//!
+//! # Invariants
+//!
+//! 1. A recipe determines a picture: same recipe, same kind of device, same bits. Noise comes from `engine::noise` alone;
+//!    a picture of a batch does not depend on its neighbours.
+//! 2. Samplers know nothing of guidance, masks or families. The window knows nothing of candle, the engine nothing of
+//!    egui.
+//! 3. The window never waits: no file, no decoding, no thumbnail, no lock that a worker can hold.
+//! 4. The worker is a named thread and owns the generator. A panic ends the job, not the program: the generator is built
+//!    anew and the next job works. Cancelling is honoured inside a network pass and skips the decoding.
+//! 5. Every file is written beside its place and renamed over it.
+//! 6. Nothing that a model file contains is executed: pickles are read by an allow-list.
+//! 7. Every per-step latent of a finished job is kept with it.
+
+pub mod base;
+pub mod words;
+
+pub mod imaging;
+pub mod recipe;
+
+pub mod catalog;
+pub mod engine;
+pub mod jobs;
+
+pub mod app;
+pub mod cli;
+pub mod ui;

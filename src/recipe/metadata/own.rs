@@ -1,0 +1,171 @@
+//! Our own JSON: everything of a recipe that is plain data, under the version number `danqing`.
+
+use super::{OWN, ReadRecipe};
+use crate::base::Extent;
+use crate::recipe::recipe::{Precision, Recipe, Source, TextOptions};
+use crate::recipe::sampling::{NoiseSource, SamplerId, ScheduleId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Grows when a field changes its meaning; new fields need no new version.
+const VERSION: u64 = 1;
+
+#[derive(Serialize)]
+struct Own<'a> {
+    danqing: u64,
+    version: &'static str,
+    model: &'a str,
+    prompt: &'a str,
+    negative: &'a str,
+    sampler: SamplerId,
+    schedule: ScheduleId,
+    steps: u32,
+    guidance: f64,
+    eta: f64,
+    size: Extent,
+    seed: u64,
+    noise: NoiseSource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strength: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inpaint: Option<OwnInpaint>,
+    text: TextOptions,
+    precision: Precision,
+    batch: u32,
+    index: u32,
+}
+
+/// A mask is no plain data, so only its use is told.
+#[derive(Serialize)]
+struct OwnInpaint {
+    feather: f32,
+    paste: bool,
+}
+
+pub fn write(recipe: &Recipe, seed: u64, index: u32, model: &str) -> Option<String> {
+    let sampling = recipe.sampling;
+    let strength = match recipe.source {
+        Source::Picture { strength, .. } => Some(strength),
+        Source::Text => None,
+    };
+    let own = Own {
+        danqing: VERSION,
+        version: env!("CARGO_PKG_VERSION"),
+        model,
+        prompt: &recipe.prompt,
+        negative: &recipe.negative,
+        sampler: sampling.sampler,
+        schedule: sampling.schedule,
+        steps: sampling.steps,
+        guidance: sampling.guidance,
+        eta: sampling.eta,
+        size: recipe.size,
+        seed,
+        noise: recipe.noise,
+        strength,
+        inpaint: recipe.inpaint.as_ref().map(|i| OwnInpaint {
+            feather: i.feather,
+            paste: i.paste,
+        }),
+        text: recipe.text,
+        precision: recipe.precision,
+        batch: recipe.batch,
+        index,
+    };
+    serde_json::to_string(&own).ok()
+}
+
+/// `None` if this is not our JSON or of a later version. A field that is absent or odd costs only itself.
+pub fn read(text: &str) -> Option<ReadRecipe> {
+    let Value::Object(mut map) = serde_json::from_str(text).ok()? else {
+        return None;
+    };
+    if take::<u64>(&mut map, OWN)? != VERSION {
+        return None;
+    }
+    let mut read = ReadRecipe {
+        prompt: take(&mut map, "prompt").unwrap_or_default(),
+        negative: take(&mut map, "negative").unwrap_or_default(),
+        sampler: take(&mut map, "sampler"),
+        schedule: take(&mut map, "schedule"),
+        steps: take(&mut map, "steps"),
+        guidance: take(&mut map, "guidance"),
+        eta: take(&mut map, "eta"),
+        seed: take(&mut map, "seed"),
+        noise: take(&mut map, "noise"),
+        size: take(&mut map, "size"),
+        model: take(&mut map, "model"),
+        strength: take(&mut map, "strength"),
+        text: take(&mut map, "text"),
+        precision: take(&mut map, "precision"),
+        extra: Vec::new(),
+        source: OWN,
+    };
+    read.extra = map.into_iter().map(|(key, value)| (key, plain(value))).collect();
+    Some(read)
+}
+
+/// Takes a field out of the map if it is of the type; else it stays there.
+fn take<T: DeserializeOwned>(map: &mut Map<String, Value>, key: &str) -> Option<T> {
+    let value = Deserialize::deserialize(map.get(key)?).ok()?;
+    map.shift_remove(key);
+    Some(value)
+}
+
+fn plain(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{recipe, repainting};
+    use super::*;
+
+    #[test]
+    fn the_text_is_as_documented() {
+        let text = write(&recipe("山, \"水\"\n", ""), u64::MAX, 1, "小图").unwrap();
+        let expected = format!(
+            r#"{{"danqing":1,"version":"{}","model":"小图","prompt":"山, \"水\"\n","negative":"","sampler":"dpmpp-2m","schedule":"karras","steps":20,"guidance":7.5,"eta":0.0,"size":{{"width":512,"height":768}},"seed":18446744073709551615,"noise":"torch-cuda","text":{{"length":77,"attention_mask":true}},"precision":"bf16","batch":2,"index":1}}"#,
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(text, expected);
+        let text = write(&repainting("竹"), 1, 0, "小图").unwrap();
+        assert!(
+            text.contains(r#""strength":0.6,"inpaint":{"feather":8.5,"paste":true}"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn odd_fields_cost_only_themselves() {
+        let read = read(r#"{"new":[1],"danqing":1,"prompt":"山","steps":-1,"sampler":"brush","seed":3,"eta":null}"#);
+        let read = read.unwrap();
+        assert_eq!(
+            (read.prompt.as_str(), read.steps, read.sampler, read.seed),
+            ("山", None, None, Some(3))
+        );
+        let extra = [("new", "[1]"), ("steps", "-1"), ("sampler", "brush"), ("eta", "null")];
+        assert_eq!(read.extra, extra.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn other_json_is_not_ours() {
+        let deep = "[".repeat(100_000);
+        for text in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"danqing":"1"}"#,
+            r#"{"danqing":2}"#,
+            "{\"danqing\":1",
+            &deep,
+        ] {
+            assert_eq!(read(text), None);
+        }
+    }
+}

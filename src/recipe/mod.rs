@@ -1,0 +1,16 @@
+//! A request as a value: everything that determines a picture, the port to the engine, and the text in PNG files.
+
+pub mod check;
+pub mod family;
+pub mod generator;
+pub mod inpaint;
+pub mod metadata;
+#[allow(clippy::module_inception)]
+pub mod recipe;
+pub mod sampling;
+
+pub use family::{Abilities, FamilyInfo};
+pub use generator::{Cancel, Generator, Latent, Output, Phase, Progress, Step, Stop, Timings};
+pub use inpaint::Inpaint;
+pub use recipe::{Precision, Recipe, Source, TextOptions};
+pub use sampling::{NoiseSource, Preset, SamplerId, Sampling, ScheduleId};
