@@ -3,7 +3,8 @@
     pip install fonttools brotli
     python assets/fonts/subset.py /usr/share/fonts/opentype/noto
 
-danqing-sans: Noto Sans CJK SC Regular, the characters of GB 2312 with Latin letters, punctuation and common signs.
+danqing-sans: Noto Sans CJK SC Regular, the characters of GB 2312 and of Big5's first level (traditional forms), with
+Latin letters, punctuation and common signs.
 danqing-serif: Noto Serif CJK SC Bold, the characters of the Chinese words file, for headings, verses and the seal.
 Run it again when the words change. The family names are changed in the files, as the licence asks of changed versions.
 """
@@ -31,6 +32,18 @@ def gb2312() -> set[int]:
     return points
 
 
+def big5() -> set[int]:
+    """The 5401 characters of the first level."""
+    points = set()
+    for lead in range(0xA4, 0xC7):
+        for trail in (*range(0x40, 0x7F), *range(0xA1, 0xFF)):
+            try:
+                points.add(ord(bytes((lead, trail)).decode("big5")))
+            except UnicodeDecodeError:
+                pass
+    return points
+
+
 def latin() -> set[int]:
     return {*range(0x20, 0x7F), *range(0xA0, 0x180), *map(ord, SIGNS)}
 
@@ -41,7 +54,6 @@ def cut(collection: Path, face: str, points: set[int], name: str) -> None:
     options = subset.Options()
     options.layout_features = ["kern", "palt", "locl", "ccmp", "mark"]
     options.hinting = False
-    options.desubroutinize = False
     options.name_IDs = [0, 1, 2, 3, 4, 5, 6, 13, 14]
     options.notdef_outline = True
     subsetter = subset.Subsetter(options)
@@ -58,9 +70,10 @@ def cut(collection: Path, face: str, points: set[int], name: str) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "/usr/share/fonts/opentype/noto")
-    cut(folder / "NotoSansCJK-Regular.ttc", "Noto Sans CJK SC", gb2312() | latin(), "danqing-sans")
+    cut(folder / "NotoSansCJK-Regular.ttc", "Noto Sans CJK SC", gb2312() | big5() | latin(), "danqing-sans")
     words = {ord(c) for c in WORDS.read_text(encoding="utf-8") if not c.isspace()}
-    cut(folder / "NotoSerifCJK-Bold.ttc", "Noto Serif CJK SC Bold", words | set(map(ord, "丹青")) | {*range(0x20, 0x7F)}, "danqing-serif")
+    letters = {*map(ord, "丹青"), *range(0x20, 0x7F), *map(ord, SIGNS)}
+    cut(folder / "NotoSerifCJK-Bold.ttc", "Noto Serif CJK SC Bold", words | letters, "danqing-serif")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use crate::base::{Problem, ProblemKind};
 use crate::recipe::Stop;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -63,7 +63,9 @@ pub fn open_all(paths: &[PathBuf], cache: &Path, progress: Report<'_>) -> Result
     let share = 1.0 / paths.len().max(1) as f64;
     let mut files = Vec::with_capacity(paths.len());
     for (k, path) in paths.iter().enumerate() {
-        files.push(open_weights(path, cache, &mut |done| progress((k as f64 + done) * share))?);
+        files.push(open_weights(path, cache, &mut |done| {
+            progress((k as f64 + done) * share)
+        })?);
     }
     Ok(WeightsSet::new(files))
 }
@@ -80,13 +82,20 @@ impl CacheName {
     fn of(path: &Path) -> Result<Self, Problem> {
         let canonical = fs::canonicalize(path).map_err(|e| unreadable(path, e))?;
         let meta = fs::metadata(&canonical).map_err(|e| unreadable(path, e))?;
-        let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let changed = meta
+            .modified()
+            .ok()
+            .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+            .unwrap_or_default();
         let canonical = canonical.as_os_str().as_encoded_bytes();
         let mut key = Sha256::new();
         key.update(canonical);
         key.update(format!("\0{}\0{}\0{FORMAT_VERSION}", meta.len(), changed.as_nanos()));
         let file = format!("{}.safetensors", hex(&key.finalize()));
-        Ok(Self { file, source: hex(&Sha256::digest(canonical)) })
+        Ok(Self {
+            file,
+            source: hex(&Sha256::digest(canonical)),
+        })
     }
 }
 
@@ -142,8 +151,11 @@ fn converted(dtype: Dtype) -> Option<Dtype> {
 
 fn convert(path: &Path, target: &Path, name: &CacheName, progress: Report<'_>) -> Result<(), Problem> {
     let mut pickle = PickleFile::open(path)?;
-    let mut tensors: Vec<(PickleTensor, Dtype)> =
-        pickle.tensors().iter().filter_map(|t| Some((t.clone(), converted(t.dtype)?))).collect();
+    let mut tensors: Vec<(PickleTensor, Dtype)> = pickle
+        .tensors()
+        .iter()
+        .filter_map(|t| Some((t.clone(), converted(t.dtype)?)))
+        .collect();
     // Wide elements first keeps all aligned; within a width the source is read from front to back.
     tensors.sort_by_key(|(t, dtype)| (std::cmp::Reverse(dtype.bitsize()), pickle.position(t)));
     let header = header(&tensors, &name.source).map_err(|p| p.at(path))?;
@@ -178,7 +190,11 @@ fn convert(path: &Path, target: &Path, name: &CacheName, progress: Report<'_>) -
                     return Err(error);
                 }
                 Err(ReadError::Source(problem)) => {
-                    other = Some(if problem.path.is_some() { problem } else { problem.at(path) });
+                    other = Some(if problem.path.is_some() {
+                        problem
+                    } else {
+                        problem.at(path)
+                    });
                     return Err(io::Error::other("the source cannot be read"));
                 }
             }
@@ -197,7 +213,10 @@ fn convert(path: &Path, target: &Path, name: &CacheName, progress: Report<'_>) -
 /// The first bytes of the safetensors: length, JSON, and spaces up to the alignment.
 fn header(tensors: &[(PickleTensor, Dtype)], source: &str) -> Result<Vec<u8>, Problem> {
     let mut table = serde_json::Map::new();
-    table.insert("__metadata__".into(), serde_json::json!({ "format": "pt", "danqing.source": source }));
+    table.insert(
+        "__metadata__".into(),
+        serde_json::json!({ "format": "pt", "danqing.source": source }),
+    );
     let mut at = 0u64;
     for (tensor, dtype) in tensors {
         let end = at + tensor.elements() * (dtype.bitsize() as u64 / 8);
@@ -222,5 +241,152 @@ fn narrow(wide: &[u8], narrow: &mut Vec<u8>) {
     narrow.clear();
     for element in wide.as_chunks::<8>().0 {
         narrow.extend_from_slice(&(f64::from_le_bytes(*element) as f32).to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn golden(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/goldens/pickles")
+            .join(name)
+    }
+
+    fn go_on(_: f64) -> ControlFlow<Stop> {
+        ControlFlow::Continue(())
+    }
+
+    fn names_in(folder: &Path) -> HashSet<String> {
+        fs::read_dir(folder)
+            .unwrap()
+            .flatten()
+            .map(|e| e.file_name().to_str().unwrap().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_converted_file_has_the_floats_bit_for_bit() {
+        let cache = tempfile::Builder::new().prefix("缓存").tempdir().unwrap();
+        for name in [
+            "zip2.bin",
+            "zip5.bin",
+            "deflated2.bin",
+            "deflated4.bin",
+            "big_endian.bin",
+            "legacy.pt",
+            "nested.ckpt",
+        ] {
+            let mut shares = Vec::new();
+            let file = open_weights(&golden(name), cache.path(), &mut |share| {
+                shares.push(share);
+                ControlFlow::Continue(())
+            });
+            let file = file.unwrap_or_else(|p| panic!("{name}: {p}"));
+            assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
+            let mut pickle = PickleFile::open(&golden(name)).unwrap();
+            let mut bytes = Vec::new();
+            let mut kept = 0;
+            for tensor in pickle.tensors().to_vec() {
+                let Some(dtype) = converted(tensor.dtype) else {
+                    assert!(!file.contains(&tensor.name));
+                    continue;
+                };
+                kept += 1;
+                pickle.read_tensor(&tensor.name, &mut bytes).unwrap();
+                if dtype != tensor.dtype {
+                    let wide = std::mem::take(&mut bytes);
+                    narrow(&wide, &mut bytes);
+                }
+                let view = file.tensor(&tensor.name).unwrap();
+                assert_eq!(
+                    (view.dtype, view.shape, view.bytes),
+                    (dtype, &tensor.shape[..], &bytes[..]),
+                    "{name} {}",
+                    tensor.name
+                );
+                assert_eq!(
+                    view.bytes.as_ptr() as usize % (dtype.bitsize() / 8),
+                    0,
+                    "{name} {}",
+                    tensor.name
+                );
+            }
+            assert_eq!(file.tensors().len(), kept);
+        }
+        let double = open_weights(&golden("zip2.bin"), cache.path(), &mut go_on).unwrap();
+        let third = double.tensor("double").unwrap().bytes[4..8].try_into().unwrap();
+        assert_eq!(f32::from_le_bytes(third), (1.0f64 / 3.0) as f32);
+    }
+
+    #[test]
+    fn a_conversion_is_kept_until_its_source_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("缓存");
+        let source = folder.path().join("模型.bin");
+        fs::copy(golden("zip2.bin"), &source).unwrap();
+        let first = open_weights(&source, &cache, &mut go_on).unwrap().path().to_path_buf();
+        let mut calls = 0;
+        let again = open_weights(&source, &cache, &mut |_| {
+            calls += 1;
+            ControlFlow::Continue(())
+        });
+        assert_eq!((again.unwrap().path(), calls), (first.as_path(), 0));
+
+        // A crash left a part behind, and the cached file was cut short: both are mended.
+        fs::write(cache.join(".danqing-x.part"), "half").unwrap();
+        let whole = fs::read(&first).unwrap();
+        fs::write(&first, &whole[..whole.len() - 1]).unwrap();
+        open_weights(&source, &cache, &mut go_on).unwrap();
+        assert_eq!(fs::read(&first).unwrap(), whole);
+
+        fs::copy(golden("deflated4.bin"), &source).unwrap();
+        let second = open_weights(&source, &cache, &mut go_on).unwrap().path().to_path_buf();
+        assert_ne!(first, second);
+        let left = [
+            second.file_name().unwrap().to_str().unwrap().to_string(),
+            LOCK.to_string(),
+        ];
+        assert_eq!(names_in(&cache), HashSet::from(left));
+    }
+
+    #[test]
+    fn stopping_leaves_nothing() {
+        let cache = tempfile::tempdir().unwrap();
+        let mut calls = 0;
+        let result = open_weights(&golden("zip2.bin"), cache.path(), &mut |_| {
+            calls += 1;
+            if calls > 3 {
+                ControlFlow::Break(Stop::Cancelled)
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        assert!(result.unwrap_err().is_cancelled());
+        assert_eq!(names_in(cache.path()), HashSet::from([LOCK.to_string()]));
+    }
+
+    #[test]
+    fn a_cache_that_refuses_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let occupied = folder.path().join("文件");
+        fs::write(&occupied, "not a folder").unwrap();
+        let problem = open_weights(&golden("zip2.bin"), &occupied, &mut go_on).unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::Unwritable);
+    }
+
+    #[test]
+    fn a_safetensors_is_opened_as_it_is_and_shards_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("一.safetensors");
+        let header = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+        fs::write(&path, super::super::header::tests::safetensors(header, &[1, 2, 3, 4])).unwrap();
+        let cache = folder.path().join("cache");
+        let set = open_all(&[path.clone(), golden("nested.ckpt")], &cache, &mut go_on).unwrap();
+        assert_eq!(set.files()[0].path(), path);
+        assert!(set.contains("a") && set.contains("weight") && set.contains("bias"));
+        assert_eq!(set.tensors().count(), 3);
     }
 }

@@ -15,6 +15,7 @@ pub(super) const LONGEST_PICKLE: u64 = 64 << 20;
 const MOST_OPCODES: u64 = 2_000_000;
 const DEEPEST_STACK: usize = 1_000_000;
 const LARGEST_MEMO: usize = 1_000_000;
+const MOST_TENSORS: usize = 100_000;
 const LONGEST_STRING: usize = 64 << 10;
 const LONGEST_NAME: usize = 512;
 
@@ -59,8 +60,11 @@ impl Heap {
         Value::Dict(push(&mut self.dicts, pairs))
     }
 
-    pub fn new_tensor(&mut self, tensor: Tensor) -> Value {
-        Value::Tensor(push(&mut self.tensors, tensor))
+    pub fn new_tensor(&mut self, tensor: Tensor) -> Result<Value, Problem> {
+        if self.tensors.len() >= MOST_TENSORS {
+            return Err(damaged("the pickle has more tensors than any model"));
+        }
+        Ok(Value::Tensor(push(&mut self.tensors, tensor)))
     }
 
     pub fn sequence(&self, index: u32) -> &[Value] {
@@ -68,7 +72,11 @@ impl Heap {
     }
 
     pub fn tuple(&self, value: &Value) -> Option<&[Value]> {
-        if let Value::Tuple(index) = value { Some(self.sequence(*index)) } else { None }
+        if let Value::Tuple(index) = value {
+            Some(self.sequence(*index))
+        } else {
+            None
+        }
     }
 
     pub fn pairs(&self, index: u32) -> &[(Value, Value)] {
@@ -113,7 +121,11 @@ pub(super) fn run(bytes: &[u8]) -> Result<Outcome, Problem> {
     };
     for _ in 0..MOST_OPCODES {
         if let Some(value) = machine.step()? {
-            return Ok(Outcome { value, heap: machine.heap, used: machine.at });
+            return Ok(Outcome {
+                value,
+                heap: machine.heap,
+                used: machine.at,
+            });
         }
     }
     Err(damaged(format!("the pickle has more than {MOST_OPCODES} opcodes")))
@@ -140,7 +152,11 @@ impl<'a> Machine<'a> {
 
     /// A little-endian number of 1 to 8 bytes.
     fn number(&mut self, width: u64) -> Result<u64, Problem> {
-        Ok(self.take(width)?.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte)))
+        Ok(self
+            .take(width)?
+            .iter()
+            .rev()
+            .fold(0, |n, &byte| n << 8 | u64::from(byte)))
     }
 
     fn line(&mut self) -> Result<&'a str, Problem> {
@@ -199,7 +215,11 @@ impl<'a> Machine<'a> {
         let value = if digits.len() > 8 {
             Value::Opaque
         } else {
-            let mut wide = [if digits.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 }; 8];
+            let mut wide = [if digits.last().is_some_and(|b| b & 0x80 != 0) {
+                0xff
+            } else {
+                0
+            }; 8];
             wide.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
             Value::Int(i64::from_le_bytes(wide))
         };
@@ -211,7 +231,11 @@ impl<'a> Machine<'a> {
         if self.memo.len() >= LARGEST_MEMO {
             return Err(damaged("the pickle remembers too much"));
         }
-        let value = self.stack.last().cloned().ok_or_else(|| damaged("the pickle's stack is empty"))?;
+        let value = self
+            .stack
+            .last()
+            .cloned()
+            .ok_or_else(|| damaged("the pickle's stack is empty"))?;
         self.memo.insert(key, value);
         Ok(())
     }
@@ -226,7 +250,9 @@ impl<'a> Machine<'a> {
     }
 
     fn call(&mut self, function: &Value, arguments: &Value) -> Result<(), Problem> {
-        let Value::Global(function) = function else { return Err(damaged("the pickle calls what is no function")) };
+        let Value::Global(function) = function else {
+            return Err(damaged("the pickle calls what is no function"));
+        };
         let value = torch::call(*function, arguments, &mut self.heap)?;
         self.push(value)
     }
@@ -282,7 +308,11 @@ impl<'a> Machine<'a> {
             b'0' => drop(self.pop()?),
             b'1' => drop(self.pop_mark()?),
             b'2' => {
-                let top = self.stack.last().cloned().ok_or_else(|| damaged("the pickle's stack is empty"))?;
+                let top = self
+                    .stack
+                    .last()
+                    .cloned()
+                    .ok_or_else(|| damaged("the pickle's stack is empty"))?;
                 self.push(top)?;
             }
             // None, booleans, numbers, text, bytes
@@ -347,7 +377,11 @@ impl<'a> Machine<'a> {
             }
             // Dictionaries: EMPTY_DICT, DICT, SETITEM, SETITEMS
             b'}' | b'd' => {
-                let items = if opcode == b'd' { pairs(self.pop_mark()?)? } else { Vec::new() };
+                let items = if opcode == b'd' {
+                    pairs(self.pop_mark()?)?
+                } else {
+                    Vec::new()
+                };
                 let dict = self.heap.new_dict(items);
                 self.push(dict)?;
             }
@@ -378,8 +412,15 @@ impl<'a> Machine<'a> {
                 self.recall(key)?;
             }
             b'p' | b'g' => {
-                let key = self.line()?.parse().map_err(|_| damaged("a memo index of the pickle is no number"))?;
-                if opcode == b'p' { self.remember(key)? } else { self.recall(key)? }
+                let key = self
+                    .line()?
+                    .parse()
+                    .map_err(|_| damaged("a memo index of the pickle is no number"))?;
+                if opcode == b'p' {
+                    self.remember(key)?
+                } else {
+                    self.recall(key)?
+                }
             }
             // Names: GLOBAL, STACK_GLOBAL
             b'c' => {
@@ -449,8 +490,14 @@ fn pairs(items: Vec<Value>) -> Result<Vec<(Value, Value)>, Problem> {
 }
 
 fn forbidden(name: &str) -> Problem {
-    let name: String = name.chars().take(LONGEST_NAME).map(|c| if c.is_control() { '?' } else { c }).collect();
-    Problem::new(ProblemKind::PickleForbidden).with("name", name).detail("the file was not executed")
+    let name: String = name
+        .chars()
+        .take(LONGEST_NAME)
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
+    Problem::new(ProblemKind::PickleForbidden)
+        .with("name", name)
+        .detail("the file was not executed")
 }
 
 #[cfg(test)]
@@ -469,11 +516,17 @@ mod tests {
             (old, "os.system"),
             (object, "builtins.exec"),
             (b"\x80\x02\x82\x07.", "copyreg.extension 7"),
-            (b"\x80\x02ctorch.storage\n_load_from_bytes\n.", "torch.storage._load_from_bytes"),
+            (
+                b"\x80\x02ctorch.storage\n_load_from_bytes\n.",
+                "torch.storage._load_from_bytes",
+            ),
         ];
         for (pickle, name) in cases {
             let problem = run(pickle).unwrap_err();
-            assert_eq!((problem.kind, problem.arg("name")), (ProblemKind::PickleForbidden, Some(name)));
+            assert_eq!(
+                (problem.kind, problem.arg("name")),
+                (ProblemKind::PickleForbidden, Some(name))
+            );
         }
     }
 
@@ -484,8 +537,18 @@ mod tests {
         assert!(run(&vec![b'('; 1_500_000]).is_err());
         assert!(run(&vec![b'N'; 1_500_000]).is_err());
         assert!(run(&vec![b'}'; 1_500_000]).is_err());
-        for pickle in [&b""[..], b".", b"(t", b"N(0.", b"X\xff\xff\xff\xff", b"\x8d\xff\xff\xff\xff\xff\xff\xff\xffa", b"h\x00.", b"}NNu.", b"NR.", b"\xff"]
-        {
+        for pickle in [
+            &b""[..],
+            b".",
+            b"(t",
+            b"N(0.",
+            b"X\xff\xff\xff\xff",
+            b"\x8d\xff\xff\xff\xff\xff\xff\xff\xffa",
+            b"h\x00.",
+            b"}NNu.",
+            b"NR.",
+            b"\xff",
+        ] {
             assert_eq!(run(pickle).unwrap_err().kind, ProblemKind::WeightsDamaged, "{pickle:?}");
         }
         // A dictionary that holds itself.

@@ -2,8 +2,8 @@
 //!
 //! - [`folder`]: a diffusers folder and its parts;
 //! - [`header`]: safetensors, mapped into memory;
-//! - [`pickle`]: PyTorch's `.bin`, `.ckpt`, `.pt`, read by an allow-list ([`machine`] runs the opcodes, [`torch`] knows the
-//!   names) and never executed;
+//! - [`pickle`]: PyTorch's `.bin`, `.ckpt`, `.pt`, read by an allow-list (`machine` runs the opcodes, `torch` knows the names,
+//!   `state_dict` lists the tensors) and never executed;
 //! - [`convert`]: any weights file as safetensors, converted once and kept;
 //! - [`scan`]: lists models and tells what a file is.
 //!
@@ -16,6 +16,7 @@ pub mod header;
 mod machine;
 pub mod pickle;
 pub mod scan;
+mod state_dict;
 mod torch;
 
 pub use convert::{open_all, open_weights};

@@ -1,14 +1,16 @@
 //! PyTorch's own files (`torch.save`): which tensors they hold, and their bytes. Nothing in them is executed.
 //!
 //! A file is a zip archive `NAME/data.pkl`, `NAME/byteorder`, `NAME/data/KEY…` (stored or deflated), or, before PyTorch
-//! 1.6, five pickles followed by the storages. The pickle says where each tensor lies; see [`super::machine`].
+//! 1.6, five pickles followed by the storages. The pickle says where each tensor lies; `machine` reads it.
 
 use super::format::{Format, LEGACY_MAGIC, damaged, open, unreadable};
-use super::header::{Dtype, map_file};
-use super::machine::{self, Heap, LONGEST_PICKLE, Outcome, Value};
+use super::header::map_file;
+use super::machine::{self, LONGEST_PICKLE, Outcome, Value};
+pub use super::state_dict::PickleTensor;
+use super::state_dict::collect;
 use super::torch::Tensor;
 use crate::base::{Problem, ProblemKind};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -20,56 +22,6 @@ const PIECE: usize = 8 << 20;
 const BEST_DEFLATE: u64 = 1032;
 /// How often the same storage may be used, on the whole file's average (tied weights).
 const MOST_SHARING: u64 = 16;
-const LONGEST_NAME: usize = 1024;
-const DEEPEST_DICT: usize = 8;
-
-/// One tensor of a PyTorch file. Counts are in elements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PickleTensor {
-    /// The key in the state dict; keys of nested dictionaries are joined by dots.
-    pub name: String,
-    pub dtype: Dtype,
-    pub shape: Vec<usize>,
-    pub strides: Vec<usize>,
-    /// Key of the storage.
-    pub storage: String,
-    /// Where the tensor begins in its storage.
-    pub offset: u64,
-}
-
-impl PickleTensor {
-    /// Number of elements; 1 for a scalar. Checked when the file was opened: it cannot overflow.
-    pub fn elements(&self) -> u64 {
-        self.shape.iter().map(|&d| d as u64).product()
-    }
-
-    /// Size of the elements, in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.elements() * self.element_size()
-    }
-
-    /// Whether the elements lie row-major and without gaps in the storage.
-    pub fn is_contiguous(&self) -> bool {
-        let mut expected = 1u64;
-        for (&d, &s) in self.shape.iter().zip(&self.strides).rev() {
-            if d != 1 && s as u64 != expected {
-                return self.elements() == 0;
-            }
-            expected = expected.saturating_mul(d as u64);
-        }
-        true
-    }
-
-    pub(super) fn element_size(&self) -> u64 {
-        (self.dtype.bitsize() as u64 / 8).max(1)
-    }
-
-    /// Elements from the first to the last in the storage, both counted.
-    fn span(&self) -> u64 {
-        let last: u64 = self.shape.iter().zip(&self.strides).map(|(&d, &s)| (d as u64).saturating_sub(1) * s as u64).sum();
-        if self.elements() == 0 { 0 } else { last + 1 }
-    }
-}
 
 /// Where a storage lies in the file.
 #[derive(Clone, Debug)]
@@ -124,8 +76,12 @@ impl PickleFile {
         let size = file.metadata().map_err(|e| unreadable(path, e))?.len();
         let mut archive = ZipArchive::new(BufReader::new(open(path)?)).map_err(damaged_zip)?;
         let names = archive.file_names().filter_map(Result::ok);
-        let pickle = names.filter(|n| *n == "data.pkl" || n.ends_with("/data.pkl")).min_by_key(|n| n.len());
-        let pickle = pickle.ok_or_else(|| damaged("the archive has no data.pkl: torch.save did not write it"))?.to_string();
+        let pickle = names
+            .filter(|n| *n == "data.pkl" || n.ends_with("/data.pkl"))
+            .min_by_key(|n| n.len());
+        let pickle = pickle
+            .ok_or_else(|| damaged("the archive has no data.pkl: torch.save did not write it"))?
+            .to_string();
         let prefix = pickle.strip_suffix("data.pkl").unwrap_or_default().to_string();
         let text = read_entry(&mut archive, &pickle, LONGEST_PICKLE)?;
         let big_endian = match archive.index_for_name(&format!("{prefix}byteorder")) {
@@ -140,15 +96,31 @@ impl PickleFile {
                 continue;
             }
             let name = format!("{prefix}data/{}", tensor.key);
-            let entry = archive.index_for_name(&name).ok_or_else(|| damaged(format!("{name} is not in the archive")))?;
+            let entry = archive
+                .index_for_name(&name)
+                .ok_or_else(|| damaged(format!("{name} is not in the archive")))?;
             let member = archive.by_index(entry).map_err(damaged_zip)?;
             let deflated = member.compression() != CompressionMethod::Stored;
-            let start = member.data_start().ok_or_else(|| damaged("the archive's table is damaged"))?;
-            let most = if deflated { member.compressed_size().saturating_mul(BEST_DEFLATE) } else { member.compressed_size() };
+            let start = member
+                .data_start()
+                .ok_or_else(|| damaged("the archive's table is damaged"))?;
+            let most = if deflated {
+                member.compressed_size().saturating_mul(BEST_DEFLATE)
+            } else {
+                member.compressed_size()
+            };
             if start.checked_add(member.compressed_size()).is_none_or(|end| end > size) || member.size() > most {
                 return Err(damaged(format!("{name} reaches beyond the file; download it again")));
             }
-            places.insert(tensor.key.to_string(), Place { entry: Some(entry), start, length: member.size(), deflated });
+            places.insert(
+                tensor.key.to_string(),
+                Place {
+                    entry: Some(entry),
+                    start,
+                    length: member.size(),
+                    deflated,
+                },
+            );
         }
         Self::assemble(path, file, Some(archive), places, big_endian, found, size)
     }
@@ -169,17 +141,36 @@ impl PickleFile {
         let (Outcome { value, heap, .. }, _) = next()?;
         let found = collect(&value, &heap)?;
         let (keys, mut at) = next()?;
-        let Value::List(list) = keys.value else { return Err(damaged("the list of storages is missing")) };
-        let sizes: HashMap<&str, (u64, u64)> = heap.storages().map(|s| (&*s.key, (s.length, s.element_size()))).collect();
+        let Value::List(list) = keys.value else {
+            return Err(damaged("the list of storages is missing"));
+        };
+        let sizes: HashMap<&str, (u64, u64)> = heap
+            .storages()
+            .map(|s| (&*s.key, (s.length, s.element_size())))
+            .collect();
         let mut places = HashMap::new();
         for key in keys.heap.sequence(list) {
-            let Value::Str(key) = key else { return Err(damaged("a storage's key is no text")) };
-            let Some((length, element)) = sizes.get(&**key) else { return Err(damaged("a storage is not described")) };
-            let count = map.get(at..).and_then(|rest| rest.first_chunk::<8>()).map(|b| u64::from_le_bytes(*b));
-            let end = length.checked_mul(*element).and_then(|bytes| usize::try_from(bytes).ok()?.checked_add(at)?.checked_add(8));
+            let Value::Str(key) = key else {
+                return Err(damaged("a storage's key is no text"));
+            };
+            let Some((length, element)) = sizes.get(&**key) else {
+                return Err(damaged("a storage is not described"));
+            };
+            let count = map
+                .get(at..)
+                .and_then(|rest| rest.first_chunk::<8>())
+                .map(|b| u64::from_le_bytes(*b));
+            let end = length
+                .checked_mul(*element)
+                .and_then(|bytes| usize::try_from(bytes).ok()?.checked_add(at)?.checked_add(8));
             match (count, end) {
                 (Some(count), Some(end)) if count == *length && end <= map.len() => {
-                    let place = Place { entry: None, start: at as u64 + 8, length: length * element, deflated: false };
+                    let place = Place {
+                        entry: None,
+                        start: at as u64 + 8,
+                        length: length * element,
+                        deflated: false,
+                    };
                     places.insert(key.to_string(), place);
                     at = end;
                 }
@@ -201,7 +192,10 @@ impl PickleFile {
         found: Vec<(String, Tensor)>,
         size: u64,
     ) -> Result<Self, Problem> {
-        let stored: u64 = places.values().filter(|p| !p.deflated).fold(0, |n, p| n.saturating_add(p.length));
+        let stored: u64 = places
+            .values()
+            .filter(|p| !p.deflated)
+            .fold(0, |n, p| n.saturating_add(p.length));
         if stored > size {
             return Err(damaged("the storages together are larger than the file"));
         }
@@ -209,9 +203,13 @@ impl PickleFile {
         let mut claimed = 0u64;
         let mut tensors = Vec::with_capacity(found.len());
         for (name, tensor) in found {
-            let place = places.get(&*tensor.key).ok_or_else(|| damaged(format!("the storage of {name} is missing")))?;
+            let place = places
+                .get(&*tensor.key)
+                .ok_or_else(|| damaged(format!("the storage of {name} is missing")))?;
             if tensor.storage_bytes > place.length {
-                return Err(damaged(format!("the storage of {name} is too short; download the file again")));
+                return Err(damaged(format!(
+                    "the storage of {name} is too short; download the file again"
+                )));
             }
             let tensor = PickleTensor {
                 name,
@@ -227,7 +225,15 @@ impl PickleFile {
         if claimed > all.saturating_mul(MOST_SHARING) {
             return Err(damaged("the tensors together are far larger than their storages"));
         }
-        Ok(Self { path: path.to_path_buf(), file, archive, places, big_endian, tensors, unpacked: None })
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+            archive,
+            places,
+            big_endian,
+            tensors,
+            unpacked: None,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -253,7 +259,11 @@ impl PickleFile {
         bytes.clear();
         let tensor = self.tensors.iter().find(|t| t.name == name).cloned();
         let tensor = tensor.ok_or_else(|| {
-            Problem::new(ProblemKind::WeightsMismatch).with("tensor", name).with("expected", name).with("found", "-").at(&self.path)
+            Problem::new(ProblemKind::WeightsMismatch)
+                .with("tensor", name)
+                .with("expected", name)
+                .with("found", "-")
+                .at(&self.path)
         })?;
         let read = self.read(&tensor, &mut |piece| {
             bytes.extend_from_slice(piece);
@@ -271,6 +281,9 @@ impl PickleFile {
     /// # Errors
     /// [`ReadError`].
     pub fn read(&mut self, tensor: &PickleTensor, sink: Sink<'_>) -> Result<(), ReadError> {
+        if tensor.elements() == 0 {
+            return Ok(());
+        }
         let place = self.places.get(&tensor.storage).cloned();
         let place = place.ok_or_else(|| ReadError::Source(damaged("a storage is missing").at(&self.path)))?;
         let element = tensor.element_size();
@@ -281,22 +294,26 @@ impl PickleFile {
         let path = self.path.clone();
         let failed = |e: io::Error| ReadError::Source(read_failed(&path, e));
         match (&mut self.archive, place.entry) {
-            _ if span == 0 => Ok(()),
             // The usual case: the archive's reader checks the sum as the pieces pass.
             (Some(archive), Some(entry)) if whole && start == 0 && span == place.length => {
-                let entry = archive.by_index(entry).map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
-                let mut entry = entry;
+                let mut entry = archive
+                    .by_index(entry)
+                    .map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
                 stream(&mut entry, span, swap, sink, &failed)?;
                 match entry.read(&mut [0]) {
                     Ok(0) => Ok(()),
-                    Ok(_) => Err(ReadError::Source(damaged("a storage is longer than its table says").at(&path))),
+                    Ok(_) => Err(ReadError::Source(
+                        damaged("a storage is longer than its table says").at(&path),
+                    )),
                     Err(e) => Err(failed(e)),
                 }
             }
             (Some(archive), Some(entry)) if place.deflated => {
                 if self.unpacked.as_ref().is_none_or(|(key, _)| *key != tensor.storage) {
                     self.unpacked = None;
-                    let entry = archive.by_index(entry).map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
+                    let entry = archive
+                        .by_index(entry)
+                        .map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
                     let mut bytes = Vec::new();
                     entry.take(place.length).read_to_end(&mut bytes).map_err(failed)?;
                     self.unpacked = Some((tensor.storage.clone(), bytes));
@@ -305,7 +322,11 @@ impl PickleFile {
                 let part = usize::try_from(start).ok().zip(usize::try_from(start + span).ok());
                 let part = part.and_then(|(a, b)| bytes.get(a..b));
                 let mut part = part.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?;
-                if whole { stream(&mut part, span, swap, sink, &failed) } else { gather(part, tensor, swap, sink) }
+                if whole {
+                    stream(&mut part, span, swap, sink, &failed)
+                } else {
+                    gather(part, tensor, swap, sink)
+                }
             }
             _ => {
                 self.file.seek(SeekFrom::Start(place.start + start)).map_err(failed)?;
@@ -360,7 +381,8 @@ fn gather(bytes: &[u8], tensor: &PickleTensor, swap: usize, sink: Sink<'_>) -> R
     let mut position = 0usize;
     for _ in 0..tensor.elements() {
         let found = bytes.get(position * element..(position + 1) * element);
-        piece.extend_from_slice(found.ok_or_else(|| ReadError::Source(damaged("a tensor reaches beyond its storage")))?);
+        piece
+            .extend_from_slice(found.ok_or_else(|| ReadError::Source(damaged("a tensor reaches beyond its storage")))?);
         if piece.len() + element > PIECE {
             swap_bytes(&mut piece, swap);
             sink(&piece).map_err(ReadError::Sink)?;
@@ -378,69 +400,32 @@ fn gather(bytes: &[u8], tensor: &PickleTensor, swap: usize, sink: Sink<'_>) -> R
         }
     }
     swap_bytes(&mut piece, swap);
-    if piece.is_empty() { Ok(()) } else { sink(&piece).map_err(ReadError::Sink) }
-}
-
-/// The tensors of a state dict: the dictionary `state_dict` if the file has one, else all dictionaries by joined keys.
-fn collect(root: &Value, heap: &Heap) -> Result<Vec<(String, Tensor)>, Problem> {
-    let Value::Dict(mut root) = *root else {
-        return Err(damaged("the file holds no state dict; save model.state_dict() instead of the model"));
-    };
-    let inner = heap.pairs(root).iter().rev().find(|(key, _)| matches!(key, Value::Str(k) if &**k == "state_dict"));
-    if let Some((_, Value::Dict(inner))) = inner {
-        root = *inner;
+    if piece.is_empty() {
+        Ok(())
+    } else {
+        sink(&piece).map_err(ReadError::Sink)
     }
-    let mut found: Vec<(String, Tensor)> = Vec::new();
-    let mut index: HashMap<String, usize> = HashMap::new();
-    let mut seen = HashSet::from([root]);
-    let mut waiting = vec![(root, String::new(), 0)];
-    while let Some((dict, prefix, depth)) = waiting.pop() {
-        for (key, value) in heap.pairs(dict) {
-            if !matches!(value, Value::Tensor(_) | Value::Dict(_)) {
-                continue;
-            }
-            let name = match key {
-                Value::Str(key) => format!("{prefix}{key}"),
-                Value::Int(key) => format!("{prefix}{key}"),
-                _ => continue,
-            };
-            if name.len() > LONGEST_NAME {
-                return Err(damaged("a tensor's name is too long"));
-            }
-            match value {
-                Value::Dict(dict) if depth < DEEPEST_DICT && seen.insert(*dict) => {
-                    waiting.push((*dict, format!("{name}."), depth + 1));
-                }
-                Value::Tensor(tensor) => {
-                    let Some(tensor) = heap.tensor(*tensor) else { continue };
-                    // A key that is set twice keeps its place and takes the later value, as in Python.
-                    let at = *index.entry(name.clone()).or_insert(found.len());
-                    match found.get_mut(at) {
-                        Some(old) => old.1 = tensor.clone(),
-                        None => found.push((name, tensor.clone())),
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    if found.is_empty() { Err(damaged("the file holds no tensors")) } else { Ok(found) }
 }
 
 /// Reads `little_endian` of the legacy format's second pickle; true if it does not say.
 fn is_little_endian(info: &Outcome) -> bool {
     let Value::Dict(dict) = info.value else { return true };
-    let is_false = |(key, value): &(Value, Value)| {
-        matches!((key, value), (Value::Str(key), Value::Bool(false)) if &**key == "little_endian")
-    };
+    let is_false = |(key, value): &(Value, Value)| matches!((key, value), (Value::Str(key), Value::Bool(false)) if &**key == "little_endian");
     !info.heap.pairs(dict).iter().any(is_false)
 }
 
 fn read_entry(archive: &mut ZipArchive<BufReader<File>>, name: &str, most: u64) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     let entry = archive.by_name(name).map_err(damaged_zip)?;
-    entry.take(most + 1).read_to_end(&mut bytes).map_err(|e| damaged(format!("{name}: {e}")))?;
-    if bytes.len() as u64 > most { Err(damaged(format!("{name} is too long"))) } else { Ok(bytes) }
+    entry
+        .take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| damaged(format!("{name}: {e}")))?;
+    if bytes.len() as u64 > most {
+        Err(damaged(format!("{name} is too long")))
+    } else {
+        Ok(bytes)
+    }
 }
 
 fn damaged_zip(error: zip::result::ZipError) -> Problem {
@@ -450,9 +435,81 @@ fn damaged_zip(error: zip::result::ZipError) -> Problem {
 /// A failure while tensors are read: the disk's, or the file's own.
 fn read_failed(path: &Path, error: io::Error) -> Problem {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-            damaged(format!("{error}; download the file again")).at(path)
-        }
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::InvalidData
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::Other => damaged(format!("{error}; download the file again")).at(path),
         _ => unreadable(path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Dtype;
+    use sha2::{Digest, Sha256};
+
+    fn goldens() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/pickles")
+    }
+
+    fn torch_name(dtype: Dtype) -> &'static str {
+        match dtype {
+            Dtype::F32 => "float32",
+            Dtype::F16 => "float16",
+            Dtype::BF16 => "bfloat16",
+            Dtype::F64 => "float64",
+            Dtype::F8_E4M3 => "float8_e4m3fn",
+            Dtype::I64 => "int64",
+            Dtype::U8 => "uint8",
+            Dtype::U16 => "uint16",
+            Dtype::BOOL => "bool",
+            _ => "?",
+        }
+    }
+
+    /// expected.json has what torch reads; see make.py beside it.
+    #[test]
+    fn every_tensor_is_what_torch_reads() {
+        let expected: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(goldens().join("expected.json")).unwrap()).unwrap();
+        for (name, tensors) in expected.as_object().unwrap() {
+            let mut file = PickleFile::open(&goldens().join(name)).unwrap_or_else(|p| panic!("{name}: {p}"));
+            let tensors = tensors.as_object().unwrap();
+            assert_eq!(file.tensors().len(), tensors.len(), "{name}");
+            for tensor in file.tensors().to_vec() {
+                let what = format!("{name} {}", tensor.name);
+                let expected = &tensors[&tensor.name];
+                assert_eq!(torch_name(tensor.dtype), expected["dtype"], "{what}");
+                assert_eq!(serde_json::json!(tensor.shape), expected["shape"], "{what}");
+                let mut bytes = Vec::new();
+                file.read_tensor(&tensor.name, &mut bytes).unwrap();
+                let sum: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+                assert_eq!(sum, expected["sha256"], "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_weights_is_found_by_the_check_sum() {
+        let whole = std::fs::read(goldens().join("zip2.bin")).unwrap();
+        let mut file = PickleFile::open(&goldens().join("zip2.bin")).unwrap();
+        let at = file.places["0"].start as usize;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("坏.bin");
+        let mut broken = whole.clone();
+        broken[at + 5] ^= 0x10;
+        std::fs::write(&path, broken).unwrap();
+        let mut bytes = Vec::new();
+        file.read_tensor("encoder.conv_in.weight", &mut bytes).unwrap();
+        let problem = PickleFile::open(&path)
+            .unwrap()
+            .read_tensor("encoder.conv_in.weight", &mut bytes)
+            .unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::WeightsDamaged);
+        assert_eq!(
+            file.read_tensor("absent", &mut bytes).unwrap_err().kind,
+            ProblemKind::WeightsMismatch
+        );
     }
 }

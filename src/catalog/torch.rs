@@ -36,7 +36,9 @@ pub(super) enum Global {
 /// The meaning of `module.name`, or `None` if it is not on the list.
 pub(super) fn lookup(module: &str, name: &str) -> Option<Global> {
     Some(match (module, name) {
-        ("collections", "OrderedDict" | "defaultdict" | "Counter") | ("builtins" | "__builtin__", "dict") => Global::Dict,
+        ("collections", "OrderedDict" | "defaultdict" | "Counter") | ("builtins" | "__builtin__", "dict") => {
+            Global::Dict
+        }
         ("torch", "Size") => Global::Size,
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Global::RebuildTensor,
         ("torch._utils", "_rebuild_tensor_v3") => Global::RebuildTensorV3,
@@ -44,13 +46,18 @@ pub(super) fn lookup(module: &str, name: &str) -> Option<Global> {
         ("torch._tensor", "_rebuild_from_type_v2") => Global::RebuildFromType,
         ("torch.storage", "UntypedStorage" | "_UntypedStorage" | "TypedStorage" | "_TypedStorage")
         | ("torch", "UntypedStorage" | "TypedStorage") => Global::Storage(None),
-        ("torch" | "torch.cuda", storage) if storage.ends_with("Storage") => Global::Storage(Some(storage_dtype(storage)?)),
+        ("torch" | "torch.cuda", storage) if storage.ends_with("Storage") => {
+            Global::Storage(Some(storage_dtype(storage)?))
+        }
         ("torch", dtype) if dtype_named(dtype).is_some() => Global::Dtype(dtype_named(dtype)?),
         ("torch", "device" | "Tensor" | "strided" | "contiguous_format" | "channels_last" | "preserve_format")
         | ("torch._tensor", "Tensor")
         | ("torch.nn.parameter", "Parameter")
         | ("torch.serialization", "_get_layout")
-        | ("builtins" | "__builtin__", "set" | "frozenset" | "list" | "tuple" | "int" | "float" | "bool" | "str" | "bytes")
+        | (
+            "builtins" | "__builtin__",
+            "set" | "frozenset" | "list" | "tuple" | "int" | "float" | "bool" | "str" | "bytes",
+        )
         | ("builtins" | "__builtin__", "complex" | "bytearray" | "object")
         | ("numpy", "dtype" | "ndarray" | "float32" | "float64" | "int64")
         | ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar" | "_reconstruct")
@@ -139,8 +146,16 @@ pub(super) struct Tensor {
 /// `(key, offset, size)`.
 pub(super) fn storage(id: &Value, heap: &Heap) -> Result<Storage, Problem> {
     let wrong = || damaged("a persistent id is not a storage");
-    let Some([Value::Str(word), Value::Global(Global::Storage(dtype)), key, _, Value::Int(length), view @ ..]) =
-        heap.tuple(id)
+    let Some(
+        [
+            Value::Str(word),
+            Value::Global(Global::Storage(dtype)),
+            key,
+            _,
+            Value::Int(length),
+            view @ ..,
+        ],
+    ) = heap.tuple(id)
     else {
         return Err(wrong());
     };
@@ -156,13 +171,21 @@ pub(super) fn storage(id: &Value, heap: &Heap) -> Result<Storage, Problem> {
     let (start, end) = match view.first() {
         None | Some(Value::None) => (0, length),
         Some(view) => {
-            let Some([_, Value::Int(offset), Value::Int(size)]) = heap.tuple(view) else { return Err(wrong()) };
+            let Some([_, Value::Int(offset), Value::Int(size)]) = heap.tuple(view) else {
+                return Err(wrong());
+            };
             let start = u64::try_from(*offset).map_err(|_| wrong())?;
             let end = u64::try_from(*size).ok().and_then(|size| start.checked_add(size));
             (start, end.filter(|end| *end <= length).ok_or_else(wrong)?)
         }
     };
-    Ok(Storage { dtype: *dtype, key, length, start, end })
+    Ok(Storage {
+        dtype: *dtype,
+        key,
+        length,
+        start,
+        end,
+    })
 }
 
 /// What calling `function` with the tuple `arguments` gives.
@@ -176,8 +199,12 @@ pub(super) fn call(function: Global, arguments: &Value, heap: &mut Heap) -> Resu
             let mut pairs = Vec::new();
             if let Some(Value::List(list)) = given.first() {
                 for pair in heap.sequence(*list) {
-                    let Value::List(pair) | Value::Tuple(pair) = pair else { return Err(wrong("OrderedDict")) };
-                    let [key, value] = heap.sequence(*pair) else { return Err(wrong("OrderedDict")) };
+                    let (Value::List(pair) | Value::Tuple(pair)) = pair else {
+                        return Err(wrong("OrderedDict"));
+                    };
+                    let [key, value] = heap.sequence(*pair) else {
+                        return Err(wrong("OrderedDict"));
+                    };
                     pairs.push((key.clone(), value.clone()));
                 }
             }
@@ -192,7 +219,12 @@ pub(super) fn call(function: Global, arguments: &Value, heap: &mut Heap) -> Resu
             _ => Err(wrong("_rebuild_parameter")),
         },
         Global::RebuildFromType => match given {
-            [Value::Global(inner @ (Global::RebuildTensor | Global::RebuildTensorV3)), _, inner_arguments, ..] => {
+            [
+                Value::Global(inner @ (Global::RebuildTensor | Global::RebuildTensorV3)),
+                _,
+                inner_arguments,
+                ..,
+            ] => {
                 let inner_arguments = inner_arguments.clone();
                 call(*inner, &inner_arguments, heap)
             }
@@ -204,7 +236,7 @@ pub(super) fn call(function: Global, arguments: &Value, heap: &mut Heap) -> Resu
         },
         Global::RebuildTensor | Global::RebuildTensorV3 => {
             let tensor = rebuild(function, given, heap)?;
-            Ok(heap.new_tensor(tensor))
+            heap.new_tensor(tensor)
         }
         Global::Storage(_) | Global::Dtype(_) => Err(damaged("a type is called as if it were a function")),
     }
@@ -212,7 +244,9 @@ pub(super) fn call(function: Global, arguments: &Value, heap: &mut Heap) -> Resu
 
 fn rebuild(function: Global, given: &[Value], heap: &Heap) -> Result<Tensor, Problem> {
     let wrong = || damaged("a tensor has unexpected arguments");
-    let [Value::Storage(storage), Value::Int(offset), shape, strides, rest @ ..] = given else { return Err(wrong()) };
+    let [Value::Storage(storage), Value::Int(offset), shape, strides, rest @ ..] = given else {
+        return Err(wrong());
+    };
     let storage = heap.storage(*storage).ok_or_else(wrong)?;
     let (dtype, metadata) = match (function, rest) {
         (Global::RebuildTensorV3, [_, _, Value::Global(Global::Dtype(dtype)), rest @ ..]) => (*dtype, rest.first()),
@@ -222,7 +256,9 @@ fn rebuild(function: Global, given: &[Value], heap: &Heap) -> Result<Tensor, Pro
     };
     // The metadata may say "negate when you read this"; nobody saves weights so, and ignoring it would be wrong.
     if matches!(metadata, Some(Value::Dict(dict)) if !heap.pairs(*dict).is_empty()) {
-        return Err(damaged("a tensor is a lazily negated or conjugated view; save it with .clone()"));
+        return Err(damaged(
+            "a tensor is a lazily negated or conjugated view; save it with .clone()",
+        ));
     }
     if storage.dtype.is_some_and(|own| own.bitsize() != dtype.bitsize()) {
         return Err(damaged("a tensor and its storage have different element sizes"));
@@ -235,25 +271,52 @@ fn rebuild(function: Global, given: &[Value], heap: &Heap) -> Result<Tensor, Pro
     let element = (dtype.bitsize() as u64 / 8).max(1);
     // Counts of an untyped storage are bytes.
     let unit = if storage.dtype.is_some() { 1 } else { element };
-    let offset = u64::try_from(*offset).ok().and_then(|o| o.checked_add(storage.start / unit)).ok_or_else(wrong)?;
+    let offset = u64::try_from(*offset)
+        .ok()
+        .and_then(|o| o.checked_add(storage.start / unit))
+        .ok_or_else(wrong)?;
     let room = storage.end / unit;
-    let elements = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d as u64)).ok_or_else(wrong)?;
+    let elements = shape
+        .iter()
+        .try_fold(1u64, |n, &d| n.checked_mul(d as u64))
+        .ok_or_else(wrong)?;
     let last = shape.iter().zip(&strides).try_fold(offset, |last, (&d, &s)| {
         last.checked_add((d as u64).saturating_sub(1).checked_mul(s as u64)?)
     });
-    let storage_bytes = storage.length.checked_mul(if storage.dtype.is_some() { element } else { 1 }).ok_or_else(wrong)?;
+    let storage_bytes = storage
+        .length
+        .checked_mul(if storage.dtype.is_some() { element } else { 1 })
+        .ok_or_else(wrong)?;
     // Repeated elements (stride 0) are fine, but a tensor larger than its storage is a trap, not a weight.
     if elements > 0 && (last.is_none_or(|last| last >= room) || elements > room) {
         return Err(damaged("a tensor reaches beyond its storage"));
     }
-    Ok(Tensor { dtype, key: storage.key.clone(), storage_bytes, offset, shape, strides })
+    Ok(Tensor {
+        dtype,
+        key: storage.key.clone(),
+        storage_bytes,
+        offset,
+        shape,
+        strides,
+    })
 }
 
 fn numbers(value: &Value, heap: &Heap) -> Option<Vec<usize>> {
-    let (Value::Tuple(items) | Value::List(items)) = value else { return None };
+    let (Value::Tuple(items) | Value::List(items)) = value else {
+        return None;
+    };
     let items = heap.sequence(*items);
     if items.len() > MOST_DIMENSIONS {
         return None;
     }
-    items.iter().map(|item| if let Value::Int(n) = item { usize::try_from(*n).ok() } else { None }).collect()
+    items
+        .iter()
+        .map(|item| {
+            if let Value::Int(n) = item {
+                usize::try_from(*n).ok()
+            } else {
+                None
+            }
+        })
+        .collect()
 }

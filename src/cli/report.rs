@@ -2,7 +2,7 @@
 
 use crate::base::{Extent, Problem, Severity};
 use crate::recipe::{Phase, Timings};
-use crate::words::{Language, problem_text};
+use crate::words::{Language, ProblemText, problem_text};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -10,8 +10,8 @@ use std::path::Path;
 /// The one of the two texts (Chinese, English) that `language` asks for.
 pub fn pick<T>(language: Language, [chinese, english]: [T; 2]) -> T {
     match language {
-        Language::Chinese => chinese,
-        Language::English => english,
+        Language::ZhCn => chinese,
+        Language::En => english,
     }
 }
 
@@ -27,7 +27,7 @@ pub fn result(text: &str) {
 
 /// A problem as lines: what happened, what to do, the technical detail.
 pub fn problem_lines(problem: &Problem, language: Language) -> String {
-    let (summary, advice) = problem_text(problem, language);
+    let ProblemText { summary, advice } = problem_text(problem, language);
     let head = match problem.severity {
         Severity::Note => "",
         Severity::Warning => pick(language, ["注意：", "Warning: "]),
@@ -61,9 +61,10 @@ impl Notice {
     pub fn text(self, language: Language) -> String {
         let texts = match self {
             Notice::Seed(seed) => [format!("种子：{seed}"), format!("Seed: {seed}")],
-            Notice::Cropped { from, to } => {
-                [format!("原图 {from} 居中裁剪为 {to}"), format!("The picture of {from} is cropped to its middle {to}")]
-            }
+            Notice::Cropped { from, to } => [
+                format!("原图 {from} 居中裁剪为 {to}"),
+                format!("The picture of {from} is cropped to its middle {to}"),
+            ],
             Notice::Fitted { from, to } => [
                 format!("原图 {from} 缩放并居中裁剪为 {to}"),
                 format!("The picture of {from} is scaled and cropped to {to}"),
@@ -89,8 +90,8 @@ pub fn phase_text(phase: Phase, language: Language) -> &'static str {
 pub fn pace_text(seconds_a_step: f64, seconds_left: f64, language: Language) -> String {
     let left = duration_text(seconds_left, language);
     match language {
-        Language::Chinese => format!("每步 {seconds_a_step:.2} 秒，还要 {left}"),
-        Language::English => format!("{seconds_a_step:.2} s a step, {left} left"),
+        Language::ZhCn => format!("每步 {seconds_a_step:.2} 秒，还要 {left}"),
+        Language::En => format!("{seconds_a_step:.2} s a step, {left} left"),
     }
 }
 
@@ -128,10 +129,6 @@ fn peak_rss_mb() -> Option<f64> {
     Some(kib / 1024.0)
 }
 
-/// Both languages, for tests.
-#[cfg(test)]
-pub const BOTH: [Language; 2] = [Language::Chinese, Language::English];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,19 +136,21 @@ mod tests {
 
     #[test]
     fn the_detail_comes_after_the_summary() {
-        let problem = Problem::new(ProblemKind::Unwritable).at("/画/一.png").detail("disk full");
-        for (language, word) in BOTH.into_iter().zip(["详情：", "Details: "]) {
+        let problem = Problem::new(ProblemKind::Unwritable)
+            .at("/画/一.png")
+            .detail("disk full");
+        for (language, word) in Language::ALL.into_iter().zip(["详情：", "Details: "]) {
             let lines = problem_lines(&problem, language);
             assert!(lines.ends_with(&format!("\n{word}disk full")), "{lines}");
             assert!(!lines.starts_with('\n'));
         }
-        let plain = problem_lines(&Problem::new(ProblemKind::Cancelled), Language::Chinese);
+        let plain = problem_lines(&Problem::new(ProblemKind::Cancelled), Language::ZhCn);
         assert!(!plain.contains("详情"));
     }
 
     #[test]
     fn durations() {
-        let both = |seconds| BOTH.map(|language| duration_text(seconds, language));
+        let both = |seconds| Language::ALL.map(|language| duration_text(seconds, language));
         assert_eq!(both(0.0), ["0秒", "0 s"]);
         assert_eq!(both(0.2), ["1秒", "1 s"]);
         assert_eq!(both(80.0), ["1分20秒", "1 min 20 s"]);
@@ -161,11 +160,24 @@ mod tests {
 
     #[test]
     fn timings_have_their_keys() {
-        let timings = Timings { step_s: vec![1.0, 2.0], precision: "f32", threads: 2, ..Timings::default() };
+        let timings = Timings {
+            step_s: vec![1.0, 2.0],
+            precision: "f32",
+            threads: 2,
+            ..Timings::default()
+        };
         let value = timings_json(&timings);
         let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        let expected =
-            ["load_s", "encode_s", "step_s", "decode_s", "preview_s", "peak_rss_mb", "precision", "threads"];
+        let expected = [
+            "load_s",
+            "encode_s",
+            "step_s",
+            "decode_s",
+            "preview_s",
+            "peak_rss_mb",
+            "precision",
+            "threads",
+        ];
         assert_eq!(keys, expected);
         if cfg!(target_os = "linux") {
             assert!(value["peak_rss_mb"].as_f64().unwrap() > 0.1);

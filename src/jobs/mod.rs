@@ -4,9 +4,11 @@
 pub mod fake;
 pub mod ledger;
 pub mod messages;
+mod studio;
 pub mod worker;
 
 pub use fake::FakeGenerator;
 pub use ledger::{Entry, Ledger, Running, State};
 pub use messages::{Event, Request};
-pub use worker::{Worker, guarded};
+pub use studio::guarded;
+pub use worker::Worker;

@@ -5,16 +5,14 @@
 //! a session that does not listen costs the engine nothing, not even the drawing of previews.
 
 use super::messages::{Event, Request};
+use super::studio::{Order, Studio};
 use crate::base::{JobId, Problem, ProblemKind};
-use crate::recipe::{Cancel, Generator, Output, Phase, Progress, Recipe, Step, Stop};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, never};
-use std::any::Any;
+use crate::recipe::{Cancel, Generator, Recipe};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never};
 use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Name of the worker's thread.
 pub const THREAD_NAME: &str = "danqing-engine";
@@ -25,17 +23,6 @@ const MOST_REQUESTS: usize = 64;
 const MOST_EVENTS: usize = 64;
 /// How long a dropped worker is waited for. Engines look at [`Cancel`] far more often than this.
 const LAST_WAIT: Duration = Duration::from_secs(5);
-/// Smaller advances of a phase's fraction are not reported.
-const FRACTION_STEP: f64 = 0.01;
-
-type Factory = dyn Fn() -> Result<Box<dyn Generator>, Problem> + Send;
-type Waker = dyn Fn() + Send + Sync;
-
-/// What lies in the channel to the thread.
-struct Order {
-    request: Request,
-    cancel: Cancel,
-}
 
 /// The session's handle of the worker thread. Dropping it cancels every job and waits, for a bounded time, until the
 /// thread has ended.
@@ -59,19 +46,29 @@ impl Worker {
         let (orders, inbox) = bounded(MOST_REQUESTS);
         let (outbox, events) = bounded(MOST_EVENTS);
         let (living, alive) = bounded::<()>(1);
-        let studio = Studio { factory: Box::new(factory), generator: None, outbox, waker: Arc::new(waker) };
+        let studio = Studio::new(Box::new(factory), outbox, Arc::new(waker));
         let thread = std::thread::Builder::new().name(THREAD_NAME.into()).spawn(move || {
             let _living = living;
             studio.work(&inbox);
         });
         match thread {
-            Ok(thread) => {
-                Worker { orders: Some(orders), events, flags: Mutex::default(), alive, thread: Some(thread) }
-            }
+            Ok(thread) => Worker {
+                orders: Some(orders),
+                events,
+                flags: Mutex::default(),
+                alive,
+                thread: Some(thread),
+            },
             Err(error) => {
                 // Without a thread every job is refused, in words, by `submit`.
                 tracing::error!(%error, "the engine's thread cannot be started");
-                Worker { orders: None, events: never(), flags: Mutex::default(), alive, thread: None }
+                Worker {
+                    orders: None,
+                    events: never(),
+                    flags: Mutex::default(),
+                    alive,
+                    thread: None,
+                }
             }
         }
     }
@@ -91,16 +88,20 @@ impl Worker {
     /// # Errors
     /// [`ProblemKind::EngineCrashed`] if the thread is gone, [`ProblemKind::Internal`] if 64 jobs wait already.
     pub fn submit(&self, id: JobId, recipe: Box<Recipe>) -> Result<(), Problem> {
-        let gone = || Problem::new(ProblemKind::EngineCrashed).detail("the engine's thread is not running");
         let orders = self.orders.as_ref().ok_or_else(gone)?;
         let cancel = Cancel::new();
         // Before sending, so that the flag of a job that settles at once is taken out again.
         self.flags().insert(id, cancel.clone());
-        let sent = orders.try_send(Order { request: Request::Paint { id, recipe }, cancel });
+        let sent = orders.try_send(Order {
+            request: Request::Paint { id, recipe },
+            cancel,
+        });
         sent.map_err(|error| {
             self.flags().remove(&id);
             match error {
-                TrySendError::Full(_) => Problem::new(ProblemKind::Internal).detail("too many jobs wait for the engine"),
+                TrySendError::Full(_) => {
+                    Problem::new(ProblemKind::Internal).detail("too many jobs wait for the engine")
+                }
                 TrySendError::Disconnected(_) => gone(),
             }
         })
@@ -121,19 +122,35 @@ impl Worker {
 
     /// The next event, if there is one; never blocks.
     pub fn poll(&self) -> Option<Event> {
-        self.settle(self.events.try_recv().ok())
+        match self.events.try_recv() {
+            Ok(event) => Some(self.settle(event)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => self.orphan(),
+        }
     }
 
-    /// The next event, waited for at most `patience`; `None` if none came or the thread has ended.
+    /// The next event, waited for at most `patience`.
     pub fn wait(&self, patience: Duration) -> Option<Event> {
-        self.settle(self.events.recv_timeout(patience).ok())
+        match self.events.recv_timeout(patience) {
+            Ok(event) => Some(self.settle(event)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => self.orphan(),
+        }
     }
 
-    fn settle(&self, event: Option<Event>) -> Option<Event> {
-        if let Some(Event::Finished { id, .. } | Event::Failed { id, .. }) = &event {
+    fn settle(&self, event: Event) -> Event {
+        if let Event::Finished { id, .. } | Event::Failed { id, .. } = &event {
             self.flags().remove(id);
         }
         event
+    }
+
+    /// The thread is gone: each job that it left unsettled fails.
+    fn orphan(&self) -> Option<Event> {
+        let mut flags = self.flags();
+        let id = flags.keys().min().copied()?;
+        flags.remove(&id);
+        Some(Event::Failed { id, problem: gone() })
     }
 
     fn flags(&self) -> MutexGuard<'_, HashMap<JobId, Cancel>> {
@@ -165,171 +182,8 @@ impl std::fmt::Debug for Worker {
     }
 }
 
-/// Runs `work`; a panic inside it becomes a [`ProblemKind::EngineCrashed`] with the panic's message as its detail.
-/// The values that `work` has touched may be broken then: throw the generator away.
-///
-/// # Errors
-/// Those of `work`, and the one above.
-pub fn guarded<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        let problem = Problem::new(ProblemKind::EngineCrashed).detail(panic_message(&*payload));
-        // A payload may panic when it is dropped.
-        std::mem::forget(payload);
-        Err(problem)
-    })
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        text
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text
-    } else {
-        "a panic without a message"
-    }
-}
-
-/// What the thread owns.
-struct Studio {
-    factory: Box<Factory>,
-    generator: Option<Box<dyn Generator>>,
-    outbox: Sender<Event>,
-    waker: Arc<Waker>,
-}
-
-/// The session has dropped its handle.
-struct Deserted;
-
-impl Studio {
-    fn work(mut self, inbox: &Receiver<Order>) {
-        for order in inbox {
-            let Order { request: Request::Paint { id, recipe }, cancel } = order;
-            if self.paint(id, recipe, cancel).is_err() {
-                break;
-            }
-        }
-        self.discard();
-    }
-
-    fn paint(&mut self, id: JobId, recipe: Box<Recipe>, cancel: Cancel) -> Result<(), Deserted> {
-        if cancel.is_requested() {
-            return self.tell(Event::Failed { id, problem: Problem::new(ProblemKind::Cancelled) });
-        }
-        self.tell(Event::Started { id })?;
-        match self.generate(id, &recipe, cancel) {
-            Ok(output) => self.tell(Event::Finished { id, recipe, output: Box::new(output) }),
-            Err(problem) => {
-                // Before the session hears of it, so that a retry finds the memory free.
-                if matches!(problem.kind, ProblemKind::EngineCrashed | ProblemKind::OutOfMemory) {
-                    self.discard();
-                }
-                self.tell(Event::Failed { id, problem })
-            }
-        }
-    }
-
-    fn generate(&mut self, id: JobId, recipe: &Recipe, cancel: Cancel) -> Result<Output, Problem> {
-        let mut listener = Listener {
-            id,
-            cancel,
-            outbox: self.outbox.clone(),
-            waker: self.waker.clone(),
-            reported: None,
-            last: Instant::now(),
-        };
-        let (factory, place) = (&self.factory, &mut self.generator);
-        guarded(|| {
-            let generator = match place {
-                Some(generator) => generator,
-                None => place.insert(factory()?),
-            };
-            generator.generate(recipe, &mut listener)
-        })
-    }
-
-    /// Drops the generator; one that panicked may panic again.
-    fn discard(&mut self) {
-        let generator = self.generator.take();
-        if let Err(problem) = guarded(|| {
-            drop(generator);
-            Ok(())
-        }) {
-            tracing::error!(%problem, "the engine crashed while it was put away");
-        }
-    }
-
-    /// Sends what must not be lost.
-    fn tell(&self, event: Event) -> Result<(), Deserted> {
-        self.outbox.send(event).map_err(|_| Deserted)?;
-        (self.waker)();
-        Ok(())
-    }
-}
-
-/// Passes a job's progress on.
-struct Listener {
-    id: JobId,
-    cancel: Cancel,
-    outbox: Sender<Event>,
-    waker: Arc<Waker>,
-    /// The phase that the session heard of last.
-    reported: Option<Phase>,
-    /// When the step in hand began.
-    last: Instant,
-}
-
-impl Listener {
-    fn verdict(&self) -> ControlFlow<Stop> {
-        if self.cancel.is_requested() { ControlFlow::Break(Stop::Cancelled) } else { ControlFlow::Continue(()) }
-    }
-
-    /// Sends what may be lost; true if it was sent.
-    fn mention(&self, event: Event) -> bool {
-        let sent = self.outbox.try_send(event).is_ok();
-        if sent {
-            (self.waker)();
-        }
-        sent
-    }
-
-    fn is_news(&self, phase: Phase) -> bool {
-        match (self.reported, phase) {
-            (Some(Phase::Converting { fraction: old }), Phase::Converting { fraction: new })
-            | (Some(Phase::Loading { fraction: old }), Phase::Loading { fraction: new }) => {
-                // Written so that NaN is no news.
-                (new - old).abs() >= FRACTION_STEP || (new >= 1.0 && old < 1.0)
-            }
-            (old, new) => old != Some(new),
-        }
-    }
-}
-
-impl Progress for Listener {
-    fn phase(&mut self, phase: Phase) -> ControlFlow<Stop> {
-        if phase == Phase::Sampling {
-            self.last = Instant::now();
-        }
-        if self.is_news(phase) && self.mention(Event::Phase { id: self.id, phase }) {
-            self.reported = Some(phase);
-        }
-        self.verdict()
-    }
-
-    fn step(&mut self, step: Step<'_>) -> ControlFlow<Stop> {
-        let seconds = self.last.elapsed().as_secs_f64();
-        // This thread alone sends, so room that is seen stays.
-        if !self.cancel.is_requested() && !self.outbox.is_full() {
-            let previews = (step.preview)();
-            let Step { index, total, sigma, .. } = step;
-            self.mention(Event::Step { id: self.id, index, total, sigma, previews, seconds });
-        }
-        self.last = Instant::now();
-        self.verdict()
-    }
-
-    fn cancel(&self) -> Cancel {
-        self.cancel.clone()
-    }
+fn gone() -> Problem {
+    Problem::new(ProblemKind::EngineCrashed).detail("the engine's thread is not running")
 }
 
 #[cfg(test)]
@@ -337,8 +191,9 @@ pub(super) mod tests {
     use super::*;
     use crate::base::Extent;
     use crate::jobs::fake::FakeGenerator;
-    use crate::recipe::{NoiseSource, Precision, Preset, Source, TextOptions};
+    use crate::recipe::{NoiseSource, Output, Phase, Precision, Preset, Progress, Source, Step, TextOptions};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -401,16 +256,23 @@ pub(super) mod tests {
             .iter()
             .map(|event| match event {
                 Event::Started { .. } => "started".to_string(),
-                Event::Phase { phase: Phase::Converting { .. } | Phase::Loading { .. }, .. } => "loading".into(),
+                Event::Phase {
+                    phase: Phase::Converting { .. } | Phase::Loading { .. },
+                    ..
+                } => "loading".into(),
                 Event::Phase { phase, .. } => format!("{phase:?}"),
-                Event::Step { index, total, previews, .. } => format!("{index}/{total} {previews:?}"),
+                Event::Step {
+                    index, total, previews, ..
+                } => format!("{index}/{total} {previews:?}"),
                 Event::Finished { output, .. } => format!("finished {:?} {}", output.pictures, output.trace.len()),
                 Event::Failed { .. } => "failed".into(),
             })
             .collect();
         let small = "[Pixmap(8×6), Pixmap(8×6)]";
         let steps = [1, 2, 3].map(|k| format!("{k}/3 {small}"));
-        let mut expected: Vec<String> = ["started", "loading", "loading", "Encoding", "Sampling"].map(Into::into).into();
+        let mut expected: Vec<String> = ["started", "loading", "loading", "Encoding", "Sampling"]
+            .map(Into::into)
+            .into();
         expected.extend(steps);
         expected.extend(["Decoding".into(), "finished [Pixmap(64×48), Pixmap(64×48)] 3".into()]);
         assert_eq!(words, expected);
@@ -444,7 +306,13 @@ pub(super) mod tests {
         let worker = worker(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
         let running = worker.paint(recipe(1, 50)).unwrap();
         let waiting = worker.paint(recipe(2, 50)).unwrap();
-        while !matches!(worker.wait(PATIENCE), Some(Event::Phase { phase: Phase::Sampling, .. })) {}
+        while !matches!(
+            worker.wait(PATIENCE),
+            Some(Event::Phase {
+                phase: Phase::Sampling,
+                ..
+            })
+        ) {}
         let start = Instant::now();
         worker.cancel(waiting);
         worker.cancel(running);
@@ -512,7 +380,12 @@ pub(super) mod tests {
                 Vec::new()
             };
             for index in 1..=1000 {
-                let _ = progress.step(Step { index, total: 1000, sigma: 0.0, preview: &preview });
+                let _ = progress.step(Step {
+                    index,
+                    total: 1000,
+                    sigma: 0.0,
+                    preview: &preview,
+                });
             }
             let _ = self.done.send(());
             Ok(Output::default())
@@ -525,12 +398,21 @@ pub(super) mod tests {
         let drawn = Arc::new(AtomicUsize::new(0));
         let counter = drawn.clone();
         let worker = Worker::spawn(
-            move || Ok(Box::new(Counting { drawn: counter.clone(), done: done.clone() }) as Box<dyn Generator>),
+            move || {
+                Ok(Box::new(Counting {
+                    drawn: counter.clone(),
+                    done: done.clone(),
+                }) as Box<dyn Generator>)
+            },
             || {},
         );
         let ids = [worker.paint(recipe(1, 1)).unwrap(), worker.paint(recipe(2, 1)).unwrap()];
         wait.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(drawn.load(Ordering::SeqCst), MOST_EVENTS - 1, "one place was taken by Started");
+        assert_eq!(
+            drawn.load(Ordering::SeqCst),
+            MOST_EVENTS - 1,
+            "one place was taken by Started"
+        );
         for id in ids {
             let events = until_settled(&worker);
             assert!(matches!(events.first(), Some(Event::Started { id: started }) if *started == id));
@@ -545,18 +427,45 @@ pub(super) mod tests {
         let slow = worker(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
         slow.paint(recipe(1, 50)).unwrap();
         slow.paint(recipe(1, 50)).unwrap();
-        while !matches!(slow.wait(PATIENCE), Some(Event::Phase { phase: Phase::Sampling, .. })) {}
+        while !matches!(
+            slow.wait(PATIENCE),
+            Some(Event::Phase {
+                phase: Phase::Sampling,
+                ..
+            })
+        ) {}
         drop(slow);
         // While a result waits for room that never comes.
         let (done, wait) = bounded(4);
         let stuck = Worker::spawn(
-            move || Ok(Box::new(Counting { drawn: Arc::default(), done: done.clone() }) as Box<dyn Generator>),
+            move || {
+                Ok(Box::new(Counting {
+                    drawn: Arc::default(),
+                    done: done.clone(),
+                }) as Box<dyn Generator>)
+            },
             || {},
         );
         stuck.paint(recipe(1, 1)).unwrap();
         wait.recv_timeout(PATIENCE).unwrap();
         drop(stuck);
         assert!(start.elapsed() < LAST_WAIT, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn if_the_thread_dies_its_jobs_fail() {
+        let worker = Worker::spawn(
+            || Ok(Box::new(FakeGenerator::new()) as Box<dyn Generator>),
+            || panic!("铃"),
+        );
+        let id = worker.paint(recipe(1, 1)).unwrap();
+        let events = until_settled(&worker);
+        assert_eq!(
+            (problem(&events).kind, events.last().unwrap().id()),
+            (ProblemKind::EngineCrashed, id)
+        );
+        assert!(worker.poll().is_none());
+        assert_eq!(worker.paint(recipe(1, 1)).unwrap_err().kind, ProblemKind::EngineCrashed);
     }
 
     #[test]

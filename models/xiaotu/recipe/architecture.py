@@ -53,6 +53,9 @@ def build_text_encoder(vocabulary_size: int) -> BertModel:
             max_position_embeddings=64,
             hidden_act="gelu",
             layer_norm_eps=1e-12,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            attn_implementation="eager",
         ),
         add_pooling_layer=False,
     )

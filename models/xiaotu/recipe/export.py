@@ -31,6 +31,13 @@ MODEL_INDEX = {
 }
 
 
+def _weights(part: str, average: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A part's weights in a checkpoint; the text encoder's lie beside those of its training heads."""
+    if part != "text_encoder":
+        return average
+    return {name.removeprefix("encoder."): value for name, value in average.items() if name.startswith("encoder.")}
+
+
 def export(folder: Path, vocabulary: Path, vae: Path | None, text: Path | None, unet: Path | None) -> None:
     """Writes the whole folder."""
     torch.manual_seed(0)
@@ -45,7 +52,7 @@ def export(folder: Path, vocabulary: Path, vae: Path | None, text: Path | None, 
     for name, (model, checkpoint) in parts.items():
         if checkpoint:
             state = torch.load(checkpoint, map_location="cpu")
-            model.load_state_dict(state["average"])
+            model.load_state_dict(_weights(name, state["average"]))
             if "scaling_factor" in state:
                 model.register_to_config(scaling_factor=state["scaling_factor"])
         model.half().save_pretrained(folder / name, safe_serialization=True)

@@ -1,4 +1,4 @@
-"""Trains the autoencoder: `python train_vae.py PICTURES CHECKPOINT --steps 2800`.
+"""Trains the autoencoder: `python train_vae.py PICTURES CHECKPOINT`.
 
 PICTURES is a folder of draw.py. The loss is L1 on pixels and on differences between neighbouring pixels at four scales
 (which keeps edges crisp), and a little KL. With --decoder-only the encoder stays as the checkpoint given by --start has
@@ -17,22 +17,22 @@ from diffusers import AutoencoderKL
 import architecture
 import training
 from draw import read_pictures
+from lean import make_lean
 
-CROP, CROPS = 128, 4  # for each process
-WHOLE_EVERY = 4  # every so many steps, one whole picture instead of crops: as many pixels
-KL_WEIGHT = 1e-6  # per nat of a whole picture
+CROP = 128
+KL_WEIGHT = 2e-7  # per nat of a whole picture
+FIRST_LOG_VARIANCE = -6.0  # latents begin with little noise, or the decoder would learn to ignore them
 SCALES = 4
 LOSSES = ("l1", "edges", "kl")
 
 
 def pixels(pictures: np.ndarray) -> torch.Tensor:
     """uint8 (n, h, w, 3) as floats in [-1, 1], (n, 3, h, w) in memory order n, h, w, 3."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def draw_batch(pictures: np.ndarray, rng: np.random.Generator, whole: bool) -> torch.Tensor:
-    """A batch of crops, or a whole picture, half of them mirrored."""
-    side, count = (architecture.SIZE, 1) if whole else (CROP, CROPS)
+def draw_batch(pictures: np.ndarray, rng: np.random.Generator, side: int, count: int) -> torch.Tensor:
+    """A batch of square crops, half of them mirrored."""
     crops = []
     for index in rng.integers(len(pictures), size=count):
         top, left = rng.integers(architecture.SIZE - side + 1, size=2)
@@ -82,11 +82,12 @@ def train(rank: int, shared: training.Shared, arguments: argparse.Namespace) -> 
         whole.load_state_dict(vae.state_dict() | kept["average"])
         kept["average"] = whole.state_dict()
         kept["spent"] = course.budget.spent()
-        kept["scaling_factor"] = start["scaling_factor"] if start else scaling_factor(whole, pictures)
+        kept["scaling_factor"] = start["scaling_factor"] if arguments.decoder_only else scaling_factor(whole, pictures)
         training.save(kept, arguments.checkpoint)
 
     while course.goes_on():
-        batch = draw_batch(pictures, rng, whole=ensemble.step % WHOLE_EVERY == 0)
+        whole = ensemble.step % arguments.whole_every == 0
+        batch = draw_batch(pictures, rng, *((architecture.SIZE, 1) if whole else (CROP, arguments.crops)))
         ensemble.zero_gradient()
         with torch.autocast("cpu", torch.bfloat16):
             latents = vae.encode(batch).latent_dist
@@ -104,7 +105,9 @@ def train(rank: int, shared: training.Shared, arguments: argparse.Namespace) -> 
 
 def build(arguments: argparse.Namespace) -> AutoencoderKL:
     """The autoencoder, with the encoder frozen if only the decoder is to be trained."""
-    vae = architecture.build_vae().to(memory_format=torch.channels_last)
+    vae = make_lean(architecture.build_vae())
+    with torch.no_grad():
+        vae.quant_conv.bias[architecture.LATENT_CHANNELS :] = FIRST_LOG_VARIANCE
     if arguments.decoder_only:
         vae.encoder.requires_grad_(False)
         vae.quant_conv.requires_grad_(False)
@@ -117,8 +120,10 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--start", type=Path, help="a checkpoint whose averaged weights this run starts from")
     parser.add_argument("--decoder-only", action="store_true")
-    parser.add_argument("--steps", type=int, default=2800)
-    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--crops", type=int, default=1, help="in a batch of each process")
+    parser.add_argument("--whole-every", type=int, default=16, help="every so many steps a whole picture, not crops")
+    parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--hold", type=float, default=0.3, help="the part of the run at the full learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)

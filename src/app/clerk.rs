@@ -1,0 +1,290 @@
+//! The clerk: a thread for everything that touches the disk or takes long beside the painting, so that the window never
+//! waits: saving pictures with their recipes, thumbnails, settings.
+
+use super::settings::Settings;
+use super::state::{Painting, THUMBNAIL};
+use crate::base::{Extent, ImageId, Problem, ProblemKind};
+use crate::imaging::Pixmap;
+use crate::imaging::png_text::write_png;
+use crate::imaging::resample::{Filter, resize};
+use crate::recipe::Recipe;
+use crate::recipe::metadata::to_texts;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
+use std::collections::VecDeque;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Errands that may wait in the channel; more wait with the session.
+const MOST_ERRANDS: usize = 32;
+/// How long the end of the program waits for the last files.
+const LAST_WAIT: Duration = Duration::from_secs(20);
+/// Characters of the prompt in a file's name.
+const STEM: usize = 32;
+
+/// What the clerk is sent to do.
+#[derive(Debug)]
+pub enum Errand {
+    /// Makes the thumbnail and saves the picture in `folder` under a name of its own.
+    Keep { painting: Painting, folder: PathBuf },
+    /// Saves a copy.
+    Export { painting: Painting, path: PathBuf },
+    Remember { settings: Box<Settings>, path: PathBuf },
+    /// Shows a folder in the system's file manager.
+    Open(PathBuf),
+}
+
+/// What the clerk reports.
+#[derive(Debug)]
+pub enum Report {
+    Thumbnail { id: ImageId, thumbnail: Pixmap },
+    Kept { id: ImageId, file: PathBuf },
+    Exported(PathBuf),
+    Failed(Problem),
+}
+
+/// The session's handle of the thread. Dropping it waits, for a bounded time, until the last errand is done.
+#[derive(Debug)]
+pub struct Clerk {
+    errands: Option<Sender<Errand>>,
+    backlog: VecDeque<Errand>,
+    reports: Receiver<Report>,
+    alive: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Clerk {
+    /// Starts the thread; `waker` is called from it after each report.
+    pub fn spawn(waker: impl Fn() + Send + 'static) -> Self {
+        let (errands, inbox) = bounded::<Errand>(MOST_ERRANDS);
+        let (outbox, reports) = bounded(MOST_ERRANDS);
+        let (living, alive) = bounded::<()>(1);
+        let thread = std::thread::Builder::new().name("danqing-clerk".into()).spawn(move || {
+            let _living = living;
+            for errand in inbox {
+                run(errand, &mut |report| {
+                    // Without a session nobody needs to know; the errands are done all the same.
+                    if outbox.send(report).is_ok() {
+                        waker();
+                    }
+                });
+            }
+        });
+        match thread {
+            Ok(thread) => {
+                Self { errands: Some(errands), backlog: VecDeque::new(), reports, alive, thread: Some(thread) }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the clerk's thread cannot be started");
+                Self { errands: None, backlog: VecDeque::new(), reports: never(), alive, thread: None }
+            }
+        }
+    }
+
+    /// Hands over an errand; never blocks.
+    pub fn send(&mut self, errand: Errand) {
+        self.backlog.push_back(errand);
+        self.push();
+    }
+
+    /// The next report, if there is one; never blocks.
+    pub fn poll(&mut self) -> Option<Report> {
+        self.push();
+        self.reports.try_recv().ok()
+    }
+
+    fn push(&mut self) {
+        let Some(errands) = &self.errands else { return };
+        while let Some(errand) = self.backlog.pop_front() {
+            if let Err(TrySendError::Full(errand) | TrySendError::Disconnected(errand)) = errands.try_send(errand) {
+                self.backlog.push_front(errand);
+                break;
+            }
+        }
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        self.reports = never();
+        if let Some(errands) = self.errands.take() {
+            for errand in self.backlog.drain(..) {
+                if errands.send_timeout(errand, LAST_WAIT).is_err() {
+                    tracing::error!("a file was not written before the end");
+                }
+            }
+        }
+        let Some(thread) = self.thread.take() else { return };
+        if self.alive.recv_timeout(LAST_WAIT) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
+            tracing::error!("the clerk did not finish in time; left behind");
+        } else if thread.join().is_err() {
+            tracing::error!("the clerk's thread had panicked");
+        }
+    }
+}
+
+fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
+    match errand {
+        Errand::Keep { painting, folder } => {
+            let id = painting.id;
+            tell(Report::Thumbnail { id, thumbnail: thumbnail(&painting.picture) });
+            tell(match keep(&folder, &painting) {
+                Ok(file) => Report::Kept { id, file },
+                Err(problem) => Report::Failed(problem),
+            });
+        }
+        Errand::Export { painting, path } => tell(match write(&path, &painting) {
+            Ok(()) => Report::Exported(path),
+            Err(problem) => Report::Failed(problem),
+        }),
+        Errand::Remember { settings, path } => {
+            if let Err(problem) = settings.write(&path) {
+                tell(Report::Failed(problem));
+            }
+        }
+        Errand::Open(folder) => {
+            // It may not be there before the first picture.
+            let _ = std::fs::create_dir_all(&folder);
+            if let Err(error) = opener::open(&folder) {
+                tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&folder).detail(error)));
+            }
+        }
+    }
+}
+
+/// The picture within [`THUMBNAIL`] pixels a side, its shape kept.
+fn thumbnail(picture: &Pixmap) -> Pixmap {
+    let Extent { width, height } = picture.extent();
+    let longest = width.max(height);
+    if longest <= THUMBNAIL {
+        return picture.clone();
+    }
+    let scaled = |side: u32| (u64::from(side) * u64::from(THUMBNAIL) / u64::from(longest)).max(1) as u32;
+    resize(picture, Extent::new(scaled(width), scaled(height)), Filter::Bilinear)
+}
+
+/// Writes the picture with its recipe.
+fn write(path: &Path, Painting { picture, recipe, model, .. }: &Painting) -> Result<(), Problem> {
+    write_png(path, picture, &to_texts(recipe, recipe.seed, 0, model))
+}
+
+/// Saves under the first name that is free.
+fn keep(folder: &Path, painting: &Painting) -> Result<PathBuf, Problem> {
+    let refused = |path: &Path, error| Problem::new(ProblemKind::Unwritable).at(path).detail(error);
+    std::fs::create_dir_all(folder).map_err(|error| refused(folder, error))?;
+    let name = file_name(&painting.recipe);
+    for number in 1u32.. {
+        let path = folder.join(if number == 1 { format!("{name}.png") } else { format!("{name}-{number}.png") });
+        // Made empty, so that another window does not take the same name.
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(refused(&path, error)),
+            Ok(_) => {}
+        }
+        return match write(&path, painting) {
+            Ok(()) => Ok(path),
+            Err(problem) => {
+                let _ = std::fs::remove_file(&path);
+                Err(problem)
+            }
+        };
+    }
+    Err(Problem::new(ProblemKind::Unwritable).at(folder))
+}
+
+/// The prompt's beginning and the seed, without what file systems forbid: `大漠孤烟直，长河落日圆-42`.
+pub fn file_name(recipe: &Recipe) -> String {
+    let allowed = |c: &char| !c.is_control() && !r#"<>:"/\|?*"#.contains(*c);
+    let words: String = recipe.prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let stem: String = words.chars().filter(allowed).take(STEM).collect();
+    let stem = stem.trim_matches([' ', '.', '-', '，', '。', ',']);
+    format!("{}-{}", if stem.is_empty() { "丹青" } else { stem }, recipe.seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::read::read_picture;
+    use crate::recipe::{NoiseSource, Precision, Preset, Source, TextOptions};
+    use std::sync::Arc;
+
+    fn painting(extent: Extent, prompt: &str) -> Painting {
+        let picture = Arc::new(Pixmap::new(extent));
+        let (id, recipe) = (ImageId::fresh(), Arc::new(recipe(prompt)));
+        Painting { id, picture, recipe, model: "小图".into(), thumbnail: None, file: None }
+    }
+
+    fn recipe(prompt: &str) -> Recipe {
+        Recipe {
+            model: "小图".into(),
+            prompt: prompt.into(),
+            negative: String::new(),
+            sampling: Preset::Quick.sampling(7.0),
+            size: Extent::new(400, 300),
+            seed: 42,
+            batch: 1,
+            noise: NoiseSource::TorchCpu,
+            source: Source::Text,
+            inpaint: None,
+            text: TextOptions::default(),
+            precision: Precision::Auto,
+        }
+    }
+
+    #[test]
+    fn names_are_fit_for_files() {
+        let name = |prompt: &str| file_name(&recipe(prompt));
+        assert_eq!(name("大漠孤烟直，长河落日圆，水墨"), "大漠孤烟直，长河落日圆，水墨-42");
+        assert_eq!(name("  a/b\\c: \"山\n水\"?  "), "abc 山 水-42");
+        assert_eq!(name("../../etc/passwd"), "etcpasswd-42");
+        assert_eq!(name("\u{0}***"), "丹青-42");
+        assert_eq!(name(&"山".repeat(500)).chars().count(), STEM + 3);
+    }
+
+    #[test]
+    fn pictures_are_kept_under_free_names_and_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures = folder.path().join("图片").join("丹青");
+        let painting = painting(Extent::new(400, 300), "孤舟蓑笠翁");
+        let mut clerk = Clerk::spawn(|| {});
+        let mut files = Vec::new();
+        let mut small = None;
+        for _ in 0..40 {
+            clerk.send(Errand::Keep { painting: painting.clone(), folder: pictures.clone() });
+        }
+        while files.len() < 40 {
+            match clerk.poll() {
+                Some(Report::Thumbnail { thumbnail, .. }) => small = Some(thumbnail.extent()),
+                Some(Report::Kept { file, .. }) => files.push(file),
+                Some(other) => panic!("{other:?}"),
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        assert_eq!(small, Some(Extent::new(192, 144)));
+        assert_eq!(files[0], pictures.join("孤舟蓑笠翁-42.png"));
+        assert_eq!(files[1], pictures.join("孤舟蓑笠翁-42-2.png"));
+        assert_eq!(read_picture(&files[39], 1 << 20).unwrap(), *painting.picture);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_reported_and_the_end_waits_for_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a file, not a folder");
+        std::fs::write(&file, "").unwrap();
+        let painting = painting(Extent::new(8, 8), "");
+        let mut clerk = Clerk::spawn(|| {});
+        let path = folder.path().join("副本.png");
+        clerk.send(Errand::Keep { painting: painting.clone(), folder: file });
+        let problem = loop {
+            if let Some(Report::Failed(problem)) = clerk.poll() {
+                break problem;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        assert_eq!(problem.kind, ProblemKind::Unwritable);
+        clerk.send(Errand::Export { painting, path: path.clone() });
+        drop(clerk);
+        assert!(path.exists());
+    }
+}

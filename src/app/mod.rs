@@ -1,0 +1,16 @@
+//! The session without a screen: what the artist has written and set, the jobs, what came of them, and what can be done.
+//! It knows neither egui nor the engine; a generator is handed in.
+
+mod clerk;
+pub mod command;
+pub mod events;
+pub mod plan;
+pub mod session;
+pub mod settings;
+pub mod state;
+pub mod update;
+
+pub use command::{Command, Key, Shortcut};
+pub use session::{Session, Setup};
+pub use state::{Draft, Message, Model, Painting, Said, Seed, Shade, State, View};
+pub use update::Effect;

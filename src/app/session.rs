@@ -1,0 +1,244 @@
+//! [`Session`]: the state with the two threads that serve it. The window, or a test, drives it.
+
+use super::clerk::{Clerk, Errand};
+use super::command::Command;
+use super::events;
+use super::settings::Settings;
+use super::state::{Model, State};
+use super::update::{Effect, update};
+use crate::base::Problem;
+use crate::jobs::{Event, Worker};
+use crate::recipe::Generator;
+use crate::words::Language;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Builds the engine, inside the worker's thread.
+pub type Factory = Box<dyn Fn() -> Result<Box<dyn Generator>, Problem> + Send>;
+
+/// How long the draft must rest before it is written to the disk.
+const REST: Duration = Duration::from_secs(2);
+
+/// What a session is handed by the composition root.
+pub struct Setup {
+    pub factory: Factory,
+    /// The models that can be chosen, the preferred one first.
+    pub models: Vec<Model>,
+    /// Every finished picture is saved here; made when the first one is.
+    pub pictures_folder: PathBuf,
+    pub settings_path: PathBuf,
+    /// For artists who have not chosen one.
+    pub language: Language,
+}
+
+/// See the module.
+pub struct Session {
+    pub state: State,
+    worker: Worker,
+    clerk: Clerk,
+    pictures_folder: PathBuf,
+    settings_path: PathBuf,
+    /// As they are on the disk.
+    remembered: Settings,
+    /// As they were at the last look, and since when.
+    resting: (Settings, Instant),
+}
+
+impl Session {
+    /// Reads the settings and starts the threads; `waker` is called from them when [`Session::drain`] has something to
+    /// do, and must not block.
+    pub fn start(setup: Setup, waker: impl Fn() + Send + Sync + 'static) -> Self {
+        let Setup { factory, models, pictures_folder, settings_path, language } = setup;
+        let remembered = Settings::read(&settings_path);
+        let state = State::new(models, &remembered, language);
+        let waker = Arc::new(waker);
+        let wake = waker.clone();
+        let worker = Worker::spawn(factory, move || wake());
+        let clerk = Clerk::spawn(move || waker());
+        let resting = (Settings::of(&state), Instant::now());
+        Self { state, worker, clerk, pictures_folder, settings_path, remembered, resting }
+    }
+
+    /// Carries out a command. What remains is for the window: [`Effect::AskPath`] and [`Effect::FocusPrompt`].
+    pub fn run(&mut self, command: Command) -> Vec<Effect> {
+        let effects = update(&mut self.state, command);
+        self.carry_out(effects)
+    }
+
+    /// Takes note of everything that the threads have reported; true if there was anything.
+    pub fn drain(&mut self) -> bool {
+        let mut news = false;
+        while let Some(event) = self.worker.poll() {
+            news = true;
+            let effects = events::apply(&mut self.state, event);
+            self.carry_out(effects);
+        }
+        while let Some(report) = self.clerk.poll() {
+            news = true;
+            events::note(&mut self.state, report);
+        }
+        news
+    }
+
+    /// What the clock asks for: old messages go, a draft that rests is written down. Gives the time until the next
+    /// call that is needed.
+    pub fn tick(&mut self, now: Instant) -> Option<Duration> {
+        let expires = self.state.expire(now);
+        let settings = Settings::of(&self.state);
+        if settings != self.resting.0 {
+            self.resting = (settings, now);
+        }
+        let rested = (self.resting.0 != self.remembered).then_some(self.resting.1 + REST);
+        let writes = if rested.is_some_and(|at| at <= now) {
+            self.remember();
+            None
+        } else {
+            rested
+        };
+        let next = expires.into_iter().chain(writes).min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    /// Writes the settings now, if they have changed.
+    pub fn remember(&mut self) {
+        let settings = Settings::of(&self.state);
+        if settings != self.remembered {
+            self.remembered = settings.clone();
+            self.clerk.send(Errand::Remember { settings: Box::new(settings), path: self.settings_path.clone() });
+        }
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        effects.into_iter().filter_map(|effect| self.carry_out_one(effect)).collect()
+    }
+
+    fn carry_out_one(&mut self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Paint(id, recipe) => {
+                // A crash of the machine in the middle of a long job does not cost the words.
+                self.remember();
+                if let Err(problem) = self.worker.submit(id, recipe) {
+                    let effects = events::apply(&mut self.state, Event::Failed { id, problem });
+                    self.carry_out(effects);
+                }
+            }
+            Effect::Stop(id) => self.worker.cancel(id),
+            Effect::Keep(painting) => {
+                self.clerk.send(Errand::Keep { painting, folder: self.pictures_folder.clone() });
+            }
+            Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
+            Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
+            Effect::AskPath { .. } | Effect::FocusPrompt => return Some(effect),
+        }
+        None
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.remember();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::state::{Said, View};
+    use crate::base::ProblemKind;
+    use crate::imaging::png_text::read_texts;
+    use crate::jobs::FakeGenerator;
+    use crate::jobs::fake::fake_family;
+    use std::path::Path;
+
+    fn session(folder: &Path, make: impl Fn() -> FakeGenerator + Send + 'static) -> Session {
+        let model = Model { name: "小图".into(), path: "xiaotu".into(), family: fake_family() };
+        let setup = Setup {
+            factory: Box::new(move || Ok(Box::new(make()))),
+            models: vec![model],
+            pictures_folder: folder.join("丹青"),
+            settings_path: folder.join("settings.json"),
+            language: Language::ZhCn,
+        };
+        let mut session = Session::start(setup, || {});
+        session.state.draft.size = crate::base::Extent::new(64, 64);
+        session
+    }
+
+    fn until(session: &mut Session, done: impl Fn(&State) -> bool) {
+        let start = Instant::now();
+        while !done(&session.state) {
+            session.drain();
+            assert!(start.elapsed() < Duration::from_secs(20), "{:?}", session.state);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_painted_hung_and_saved_with_its_recipes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = session(folder.path(), FakeGenerator::new);
+        session.state.draft.prompt = "飞流直下三千尺，油画".into();
+        session.state.draft.batch = 3;
+        session.state.draft.seed.value = 9;
+        session.run(Command::KeepSeed);
+        session.run(Command::Generate);
+        assert!(session.state.forming.is_some());
+        until(&mut session, |s| s.paintings.len() == 3 && s.paintings.iter().all(|p| p.file.is_some()));
+        let paintings: Vec<_> = session.state.paintings.iter().cloned().collect();
+        assert_eq!(paintings.iter().map(|p| p.recipe.seed).collect::<Vec<_>>(), [9, 10, 11]);
+        assert!(paintings.iter().all(|p| p.recipe.batch == 1 && p.thumbnail.is_some()));
+        assert_eq!(session.state.view, View::Painting(paintings[0].id));
+        let texts = read_texts(paintings[1].file.as_ref().unwrap()).unwrap();
+        assert!(texts.iter().any(|(key, text)| key == "parameters" && text.contains("飞流直下三千尺")));
+        let copy = folder.path().join("副本.png");
+        session.run(Command::SaveTo(paintings[2].id, copy.clone()));
+        until(&mut session, |s| s.messages.iter().any(|m| matches!(&m.said, Said::Note("note-saved", _))));
+        assert!(copy.exists());
+        drop(session);
+        let settings = Settings::read(&folder.path().join("settings.json"));
+        assert_eq!(settings.prompt, "飞流直下三千尺，油画");
+        assert_eq!((settings.seed.value, settings.seed.kept, settings.batch), (9, true, 3));
+    }
+
+    #[test]
+    fn cancelling_and_failing_leave_a_session_that_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let slow = || FakeGenerator::new().with_delay(Duration::from_secs(60));
+        let mut session = session(folder.path(), slow);
+        session.state.draft.prompt = "山".into();
+        session.run(Command::Generate);
+        session.run(Command::Generate);
+        session.run(Command::Cancel);
+        until(&mut session, |s| s.ledger.waiting().len() == 0);
+        assert!(session.state.forming.is_some(), "the second job has begun");
+        session.run(Command::CancelAll);
+        until(&mut session, |s| s.forming.is_none());
+        assert!(session.state.messages.iter().all(|m| matches!(m.said, Said::Note("note-stopped", _))));
+
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = self::session(folder.path(), || FakeGenerator::new().out_of_memory_at(2));
+        session.state.draft.prompt = "山".into();
+        session.run(Command::Generate);
+        until(&mut session, |s| s.forming.is_none());
+        let said: Vec<_> = session.state.messages.iter().map(|m| m.said.clone()).collect();
+        assert!(matches!(&said[..], [Said::Problem(p)] if p.kind == ProblemKind::OutOfMemory));
+    }
+
+    #[test]
+    fn a_resting_draft_is_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        let mut session = session(folder.path(), FakeGenerator::new);
+        session.state.draft.prompt = "春江潮水".into();
+        let now = Instant::now();
+        assert_eq!(session.tick(now), Some(REST));
+        assert!(!path.exists());
+        assert_eq!(session.tick(now + REST), None);
+        let start = Instant::now();
+        while Settings::read(&path).prompt != "春江潮水" {
+            assert!(start.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! [`State`]: everything that the window shows, as plain data.
+
+use super::settings::Settings;
+use crate::base::{Extent, ImageId, JobId, Problem, Severity};
+use crate::imaging::Pixmap;
+use crate::jobs::Ledger;
+use crate::recipe::{FamilyInfo, Preset, Recipe, Sampling};
+use crate::words::Language;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Bytes of finished pictures that are kept in memory; all of them are on the disk besides.
+const PAINTINGS_BUDGET: usize = 512 << 20;
+/// Messages that are shown at once; older ones give way.
+const MOST_MESSAGES: usize = 4;
+/// How long a message stays that asks for nothing.
+const NOTE_LASTS: Duration = Duration::from_secs(5);
+
+/// A model that can be chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// For people, and to find the model again in the settings.
+    pub name: String,
+    /// What a recipe names: a name of the catalog or a folder.
+    pub path: PathBuf,
+    pub family: FamilyInfo,
+}
+
+/// Where a seed comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Seed {
+    /// The seed that was used last, or that is to be used.
+    pub value: u64,
+    /// False: each job draws a new one.
+    pub kept: bool,
+}
+
+/// What the next picture shall be; edited by the window in place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    pub prompt: String,
+    pub negative: String,
+    pub sampling: Sampling,
+    pub size: Extent,
+    pub seed: Seed,
+    /// 1 to 16.
+    pub batch: u32,
+    /// Index into the models; may be out of range when there are none.
+    pub model: usize,
+}
+
+/// Dark or light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shade {
+    #[default]
+    Dark,
+    Light,
+}
+
+impl Shade {
+    pub const fn other(self) -> Self {
+        match self {
+            Shade::Dark => Shade::Light,
+            Shade::Light => Shade::Dark,
+        }
+    }
+}
+
+/// A finished picture.
+#[derive(Clone, Debug)]
+pub struct Painting {
+    pub id: ImageId,
+    pub picture: Arc<Pixmap>,
+    /// Gives this picture alone: batch 1, its own seed.
+    pub recipe: Arc<Recipe>,
+    /// Name of the model.
+    pub model: String,
+    /// At most [`crate::app::state::THUMBNAIL`] pixels a side; `None` until it is made.
+    pub thumbnail: Option<Arc<Pixmap>>,
+    /// Where it was saved; `None` until it is, or if it could not be.
+    pub file: Option<PathBuf>,
+}
+
+/// Longest side of a thumbnail in pixels.
+pub const THUMBNAIL: u32 = 192;
+
+/// The picture that forms.
+#[derive(Clone, Debug)]
+pub struct Forming {
+    pub job: JobId,
+    /// Size of the finished pictures.
+    pub size: Extent,
+    /// One a picture of the batch, small; empty until the first step.
+    pub previews: Vec<Arc<Pixmap>>,
+    /// Grows with each set of previews, so that a texture is uploaded once.
+    pub serial: u64,
+    /// When the last step was done.
+    pub stepped: Instant,
+}
+
+/// What the middle of the window shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum View {
+    /// The picture that forms; without one, the empty desk.
+    #[default]
+    Easel,
+    Painting(ImageId),
+}
+
+/// Something to tell the artist.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    Problem(Problem),
+    /// A message id, and the values of its placeholders.
+    Note(&'static str, Vec<(&'static str, String)>),
+}
+
+/// A [`Said`] on the screen.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub id: u64,
+    pub said: Said,
+    pub since: Instant,
+    /// The details are unfolded.
+    pub unfolded: bool,
+}
+
+impl Message {
+    /// When it goes by itself; `None` if it waits to be closed.
+    pub fn until(&self) -> Option<Instant> {
+        let stays = match &self.said {
+            Said::Problem(problem) => problem.severity != Severity::Note,
+            Said::Note(..) => false,
+        };
+        (!stays).then(|| self.since + NOTE_LASTS)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct State {
+    pub draft: Draft,
+    pub models: Vec<Model>,
+    pub language: Language,
+    pub shade: Shade,
+    /// The advanced parameters are unfolded.
+    pub advanced: bool,
+    /// The negative prompt is unfolded.
+    pub avoiding: bool,
+    pub ledger: Ledger,
+    pub forming: Option<Forming>,
+    /// The newest first.
+    pub paintings: VecDeque<Painting>,
+    pub view: View,
+    /// The newest last.
+    pub messages: Vec<Message>,
+    next_message: u64,
+}
+
+impl State {
+    /// The session as it was left; `language` is for those who have not chosen one.
+    pub fn new(models: Vec<Model>, settings: &Settings, language: Language) -> Self {
+        let model = settings.model.as_ref().and_then(|name| models.iter().position(|m| &m.name == name)).unwrap_or(0);
+        let family = models.get(model).map(|m| &m.family);
+        let size = settings.size.or(family.map(|f| f.native)).unwrap_or(Extent::new(512, 512));
+        let sampling = settings.sampling.unwrap_or(Preset::Article.sampling(family.map_or(7.0, |f| f.guidance)));
+        let draft = Draft {
+            prompt: settings.prompt.clone(),
+            negative: settings.negative.clone(),
+            sampling,
+            size,
+            seed: settings.seed,
+            batch: settings.batch.clamp(1, 16),
+            model,
+        };
+        Self {
+            draft,
+            models,
+            language: settings.language.unwrap_or(language),
+            shade: settings.shade,
+            advanced: settings.advanced,
+            avoiding: !settings.negative.is_empty(),
+            ledger: Ledger::default(),
+            forming: None,
+            paintings: VecDeque::new(),
+            view: View::Easel,
+            messages: Vec::new(),
+            next_message: 0,
+        }
+    }
+
+    /// The chosen model.
+    pub fn model(&self) -> Option<&Model> {
+        self.models.get(self.draft.model)
+    }
+
+    /// The name of the model that a recipe names.
+    pub fn model_name(&self, recipe: &Recipe) -> String {
+        let model = self.models.iter().find(|model| model.path == recipe.model);
+        model.map(|model| model.name.clone()).unwrap_or_default()
+    }
+
+    pub fn painting(&self, id: ImageId) -> Option<&Painting> {
+        self.paintings.iter().find(|painting| painting.id == id)
+    }
+
+    /// The painting in the middle of the window.
+    pub fn looked_at(&self) -> Option<&Painting> {
+        match self.view {
+            View::Painting(id) => self.painting(id),
+            View::Easel => None,
+        }
+    }
+
+    /// Seconds until the last step of the running job is done, counted down between the steps.
+    pub fn seconds_left(&self, now: Instant) -> Option<f64> {
+        let forming = self.forming.as_ref()?;
+        let (_, running) = self.ledger.running()?;
+        let since = now.saturating_duration_since(forming.stepped).as_secs_f64();
+        Some((running.seconds_left()? - since).max(0.0))
+    }
+
+    /// Shows a message; one that says the same gives way to it.
+    pub fn say(&mut self, said: Said) {
+        self.messages.retain(|message| message.said != said);
+        if self.messages.len() >= MOST_MESSAGES {
+            self.messages.remove(0);
+        }
+        let id = self.next_message;
+        self.next_message += 1;
+        self.messages.push(Message { id, said, since: Instant::now(), unfolded: false });
+    }
+
+    pub fn complain(&mut self, problem: Problem) {
+        self.say(Said::Problem(problem));
+    }
+
+    /// Takes down the messages whose time is over; gives the time of the next that goes.
+    pub fn expire(&mut self, now: Instant) -> Option<Instant> {
+        self.messages.retain(|message| message.until().is_none_or(|until| until > now));
+        self.messages.iter().filter_map(Message::until).min()
+    }
+
+    /// Adds a finished picture at the head of the strip.
+    pub fn hang(&mut self, painting: Painting) {
+        self.paintings.push_front(painting);
+        let mut used = 0usize;
+        let keep = self.paintings.iter().take_while(|painting| {
+            used = used.saturating_add(painting.picture.rgba().len());
+            used <= PAINTINGS_BUDGET
+        });
+        let keep = keep.count().max(1);
+        self.paintings.truncate(keep);
+    }
+}

@@ -1,0 +1,288 @@
+//! What each command does to the state, and what must be done beyond it.
+
+use super::command::{Command, EXAMPLES};
+use super::plan::{draw_seed, plan};
+use super::state::{Forming, Painting, Said, State, View};
+use crate::base::{ImageId, JobId};
+use crate::recipe::Recipe;
+use crate::words::{Language, text};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Something that a change of the state asks of the world.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// The worker paints.
+    Paint(JobId, Box<Recipe>),
+    /// The worker stops a job.
+    Stop(JobId),
+    /// A finished picture is saved, and its thumbnail made.
+    Keep(Painting),
+    Export(Painting, PathBuf),
+    /// The window asks for a path and answers with [`Command::SaveTo`].
+    AskPath { id: ImageId, file_name: String },
+    /// The window puts the cursor into the prompt.
+    FocusPrompt,
+    OpenFolder,
+}
+
+/// Carries out a command.
+pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Generate => generate(state),
+        Command::Cancel => {
+            let running = state.ledger.running().map(|(entry, _)| entry.id);
+            running.filter(|id| state.ledger.cancel(*id)).map(Effect::Stop).into_iter().collect()
+        }
+        Command::CancelAll => state.ledger.cancel_all().map(Effect::Stop).into_iter().collect(),
+        Command::SaveAs => {
+            let ask = |p: &Painting| Effect::AskPath {
+                id: p.id,
+                file_name: format!("{}.png", super::clerk::file_name(&p.recipe)),
+            };
+            state.looked_at().map(ask).into_iter().collect()
+        }
+        Command::SaveTo(id, path) => {
+            state.painting(id).map(|painting| Effect::Export(painting.clone(), path)).into_iter().collect()
+        }
+        Command::OpenFolder => vec![Effect::OpenFolder],
+        Command::Example(number) if number < EXAMPLES => {
+            state.draft.prompt = text(Language::ZhCn, &format!("example-{}", number + 1));
+            generate(state)
+        }
+        other => {
+            change(state, other);
+            Vec::new()
+        }
+    }
+}
+
+/// The commands that ask nothing of the world.
+fn change(state: &mut State, command: Command) {
+    match command {
+        Command::ReuseRecipe => reuse(state),
+        Command::ReuseSeed => {
+            if let Some(seed) = state.looked_at().map(|painting| painting.recipe.seed) {
+                (state.draft.seed.value, state.draft.seed.kept) = (seed, true);
+            }
+        }
+        Command::Dice => state.draft.seed.kept = false,
+        Command::KeepSeed => state.draft.seed.kept = true,
+        Command::Choose(preset) => {
+            let guidance = state.model().map_or(state.draft.sampling.guidance, |model| model.family.guidance);
+            state.draft.sampling = preset.sampling(guidance);
+        }
+        Command::ChooseModel(index) => choose_model(state, index),
+        Command::LookAt(id) if state.painting(id).is_some() => state.view = View::Painting(id),
+        Command::LookAtEasel => state.view = View::Easel,
+        Command::LookNewer => step(state, -1),
+        Command::LookOlder => step(state, 1),
+        Command::SetLanguage(language) => state.language = language,
+        Command::SwitchLanguage => {
+            state.language = match state.language {
+                Language::ZhCn => Language::En,
+                Language::En => Language::ZhCn,
+            }
+        }
+        Command::SwitchShade => state.shade = state.shade.other(),
+        Command::Unfold(id) => {
+            if let Some(message) = state.messages.iter_mut().find(|message| message.id == id) {
+                message.unfolded = !message.unfolded;
+            }
+        }
+        Command::Dismiss(id) => state.messages.retain(|message| message.id != id),
+        _ => {}
+    }
+}
+
+fn generate(state: &mut State) -> Vec<Effect> {
+    if state.draft.prompt.trim().is_empty() {
+        state.say(Said::Note("note-write-first", Vec::new()));
+        return vec![Effect::FocusPrompt];
+    }
+    let before = state.draft.seed.value;
+    if !state.draft.seed.kept {
+        state.draft.seed.value = draw_seed();
+    }
+    match plan(state) {
+        Ok(recipe) => {
+            state.ledger.enqueue(recipe);
+            state.view = View::Easel;
+            start_next(state)
+        }
+        Err(problem) => {
+            state.draft.seed.value = before;
+            state.complain(problem);
+            Vec::new()
+        }
+    }
+}
+
+/// Hands the next waiting job to the worker, if none runs.
+pub(super) fn start_next(state: &mut State) -> Vec<Effect> {
+    let Some((id, recipe)) = state.ledger.start_next() else { return Vec::new() };
+    let size = recipe.size;
+    state.forming = Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now() });
+    vec![Effect::Paint(id, recipe)]
+}
+
+/// The recipe of the picture that is looked at becomes the draft.
+fn reuse(state: &mut State) {
+    let Some(recipe) = state.looked_at().map(|painting| painting.recipe.clone()) else { return };
+    let draft = &mut state.draft;
+    if let Some(model) = state.models.iter().position(|model| model.path == recipe.model) {
+        draft.model = model;
+    }
+    draft.prompt.clone_from(&recipe.prompt);
+    draft.negative.clone_from(&recipe.negative);
+    draft.sampling = recipe.sampling;
+    draft.size = recipe.size;
+    (draft.seed.value, draft.seed.kept) = (recipe.seed, true);
+    draft.batch = recipe.batch;
+    state.avoiding |= !recipe.negative.is_empty();
+    state.say(Said::Note("note-recipe-reused", Vec::new()));
+}
+
+/// Another model brings its own size and guidance, unless the artist had chosen others.
+fn choose_model(state: &mut State, index: usize) {
+    let Some(new) = state.models.get(index).map(|model| model.family.clone()) else { return };
+    let old = state.model().map(|model| model.family.clone());
+    let draft = &mut state.draft;
+    draft.model = index;
+    if old.as_ref().is_none_or(|old| draft.size == old.native) || crate::recipe::check::check_size(draft.size, &new).is_err()
+    {
+        draft.size = new.native;
+    }
+    if old.is_none_or(|old| draft.sampling.guidance == old.guidance) {
+        draft.sampling.guidance = new.guidance;
+    }
+}
+
+/// Looks at the neighbour in the strip; the easel, while something forms on it, lies before the newest.
+fn step(state: &mut State, by: isize) {
+    let count = state.paintings.len() as isize;
+    let first = if state.forming.is_some() { -1 } else { 0 };
+    let here = match state.view {
+        View::Easel => -1,
+        View::Painting(id) => state.paintings.iter().position(|p| p.id == id).map_or(-1, |at| at as isize),
+    };
+    let there = (here + by).clamp(first, (count - 1).max(first));
+    state.view = usize::try_from(there)
+        .ok()
+        .and_then(|at| state.paintings.get(at))
+        .map_or(View::Easel, |painting| View::Painting(painting.id));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::settings::Settings;
+    use crate::app::state::Model;
+    use crate::base::{Extent, ProblemKind};
+    use crate::imaging::Pixmap;
+    use crate::jobs::fake::fake_family;
+    use crate::recipe::{FamilyInfo, Preset};
+    use std::sync::Arc;
+
+    fn state() -> State {
+        let family = |side, guidance| FamilyInfo { native: Extent::new(side, side), guidance, ..fake_family() };
+        let model = |name: &str, family| Model { name: name.into(), path: name.into(), family };
+        let models = vec![model("小图", family(256, 5.0)), model("太乙", family(512, 7.5))];
+        State::new(models, &Settings::default(), Language::ZhCn)
+    }
+
+    fn hang(state: &mut State, prompt: &str) -> ImageId {
+        state.draft.prompt = prompt.into();
+        let recipe = Arc::new(plan(state).unwrap());
+        let id = ImageId::fresh();
+        let picture = Arc::new(Pixmap::new(Extent::new(8, 8)));
+        state.hang(Painting { id, picture, recipe, model: String::new(), thumbnail: None, file: None });
+        id
+    }
+
+    #[test]
+    fn generate_needs_words_and_draws_a_seed() {
+        let mut state = state();
+        assert!(matches!(update(&mut state, Command::Generate)[..], [Effect::FocusPrompt]));
+        state.draft.prompt = "山".into();
+        let effects = update(&mut state, Command::Generate);
+        let [Effect::Paint(_, recipe)] = &effects[..] else { panic!("{effects:?}") };
+        assert_eq!(recipe.seed, state.draft.seed.value);
+        update(&mut state, Command::KeepSeed);
+        assert!(update(&mut state, Command::Generate).is_empty(), "it waits for the first");
+        assert_eq!(state.ledger.waiting().next().unwrap().recipe.seed, state.draft.seed.value);
+        assert!(matches!(update(&mut state, Command::CancelAll)[..], [Effect::Stop(_)]));
+        assert_eq!(state.ledger.waiting().len(), 0);
+    }
+
+    #[test]
+    fn a_bad_draft_is_a_message_and_costs_no_seed() {
+        let mut state = state();
+        state.draft.prompt = "山".into();
+        state.draft.size = Extent::new(100, 100);
+        let seed = state.draft.seed;
+        assert!(update(&mut state, Command::Generate).is_empty());
+        assert!(matches!(&state.messages[0].said, Said::Problem(p) if p.kind == ProblemKind::SizeUneven));
+        assert_eq!(state.draft.seed, seed);
+        update(&mut state, Command::Generate);
+        assert_eq!(state.messages.len(), 1, "the same words are not said twice");
+        let id = state.messages[0].id;
+        update(&mut state, Command::Unfold(id));
+        assert!(state.messages[0].unfolded);
+        update(&mut state, Command::Dismiss(id));
+        assert!(state.messages.is_empty());
+    }
+
+    #[test]
+    fn a_model_brings_its_size_and_guidance_unless_others_were_chosen() {
+        let mut state = state();
+        assert_eq!(state.draft.size, Extent::new(256, 256));
+        update(&mut state, Command::ChooseModel(1));
+        assert_eq!((state.draft.size, state.draft.sampling.guidance), (Extent::new(512, 512), 7.5));
+        state.draft.size = Extent::new(640, 448);
+        state.draft.sampling.guidance = 3.0;
+        update(&mut state, Command::ChooseModel(0));
+        assert_eq!((state.draft.size, state.draft.sampling.guidance), (Extent::new(640, 448), 3.0));
+        update(&mut state, Command::ChooseModel(9));
+        assert_eq!(state.draft.model, 0);
+        update(&mut state, Command::Choose(Preset::Faithful));
+        assert_eq!((state.draft.sampling.steps, state.draft.sampling.guidance), (50, 5.0));
+    }
+
+    #[test]
+    fn a_recipe_comes_back_whole() {
+        let mut state = state();
+        state.draft.seed.value = 77;
+        state.draft.sampling = Preset::Quick.sampling(3.5);
+        let id = hang(&mut state, "独钓寒江雪");
+        let recipe = state.painting(id).unwrap().recipe.clone();
+        update(&mut state, Command::ChooseModel(1));
+        state.draft.prompt = "别的".into();
+        update(&mut state, Command::LookAt(id));
+        update(&mut state, Command::ReuseRecipe);
+        assert!(state.draft.seed.kept);
+        assert_eq!(plan(&state).unwrap(), *recipe);
+    }
+
+    #[test]
+    fn browsing_stops_at_the_ends() {
+        let mut state = state();
+        update(&mut state, Command::LookOlder);
+        assert_eq!(state.view, View::Easel);
+        let old = hang(&mut state, "一");
+        let new = hang(&mut state, "二");
+        update(&mut state, Command::LookOlder);
+        assert_eq!(state.view, View::Painting(new));
+        update(&mut state, Command::LookOlder);
+        update(&mut state, Command::LookOlder);
+        assert_eq!(state.view, View::Painting(old));
+        update(&mut state, Command::LookNewer);
+        update(&mut state, Command::LookNewer);
+        assert_eq!(state.view, View::Painting(new));
+        update(&mut state, Command::Generate);
+        assert_eq!(state.view, View::Easel);
+        update(&mut state, Command::LookOlder);
+        update(&mut state, Command::LookNewer);
+        assert_eq!(state.view, View::Easel, "the easel has something on it");
+    }
+}

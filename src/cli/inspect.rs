@@ -1,0 +1,238 @@
+//! `danqing inspect`: how a picture was made, or what a model file holds.
+
+use super::arguments::Inspect;
+use super::report::{self, pick};
+use crate::base::{Problem, ProblemKind};
+use crate::catalog::{self, Format, Inspection, Kind, Part};
+use crate::imaging::png_text::read_texts;
+use crate::recipe::metadata::from_texts;
+use crate::words::Language;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Says on stdout what the file is.
+///
+/// # Errors
+/// [`ProblemKind::Unreadable`], and those of [`read_texts`] and [`catalog::inspect`].
+pub fn run(args: &Inspect, language: Language) -> Result<(), Problem> {
+    let lines = describe(&args.file, language)?;
+    lines.iter().for_each(|line| report::result(line));
+    Ok(())
+}
+
+/// The lines that describe the file.
+///
+/// # Errors
+/// As [`run`].
+pub fn describe(path: &Path, language: Language) -> Result<Vec<String>, Problem> {
+    if path.is_dir() {
+        return Ok(model_lines(&catalog::inspect(path)?, language));
+    }
+    match picture_format(path)? {
+        Some("PNG") => Ok(picture_lines(&read_texts(path)?, language)),
+        Some(format) => {
+            let texts = [
+                format!("{format} 图片，没有配方"),
+                format!("A {format} picture without a recipe"),
+            ];
+            Ok(vec![pick(language, texts)])
+        }
+        None => Ok(model_lines(&catalog::inspect(path)?, language)),
+    }
+}
+
+/// By the first bytes, since endings lie; `None` if the file is no picture.
+fn picture_format(path: &Path) -> Result<Option<&'static str>, Problem> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(12).read_to_end(&mut head));
+    read.map_err(|error| Problem::new(ProblemKind::Unreadable).at(path).detail(error))?;
+    let webp = head.starts_with(b"RIFF") && head.ends_with(b"WEBP");
+    Ok(match head.as_slice() {
+        [0x89, b'P', b'N', b'G', ..] => Some("PNG"),
+        [0xff, 0xd8, 0xff, ..] => Some("JPEG"),
+        _ => webp.then_some("WebP"),
+    })
+}
+
+fn picture_lines(texts: &[(String, String)], language: Language) -> Vec<String> {
+    if let Some(recipe) = from_texts(texts) {
+        let line = |(label, value): (String, String)| labelled(label_text(&label, language), &value);
+        return recipe.to_lines().into_iter().map(line).collect();
+    }
+    let mut lines = vec![
+        pick(
+            language,
+            [
+                "图片里没有认得出的配方",
+                "The picture holds no recipe that is understood",
+            ],
+        )
+        .into(),
+    ];
+    if !texts.is_empty() {
+        let keys: Vec<_> = texts.iter().map(|(key, _)| key.escape_debug().to_string()).collect();
+        lines.push(labelled(pick(language, ["其他文字", "other texts"]), &keys.join(", ")));
+    }
+    lines
+}
+
+/// `label: value`; further lines of the value are indented.
+fn labelled(label: &str, value: &str) -> String {
+    format!("{label}: {}", value.replace('\n', "\n    "))
+}
+
+/// The labels of [`crate::recipe::metadata::ReadRecipe::to_lines`] in Chinese; others stay as they are.
+fn label_text(label: &str, language: Language) -> &str {
+    let chinese = match label {
+        "source" => "来源",
+        "prompt" => "提示词",
+        "negative" => "反向提示词",
+        "model" => "模型",
+        "size" => "尺寸",
+        "seed" => "种子",
+        "noise" => "随机数",
+        "sampler" => "采样器",
+        "schedule" => "时间表",
+        "steps" => "步数",
+        "guidance" => "引导强度",
+        "eta" => "新加噪声",
+        "strength" => "改动程度",
+        "text length" => "文字长度",
+        "attention mask" => "注意力遮罩",
+        "precision" => "精度",
+        other => other,
+    };
+    pick(language, [chinese, label])
+}
+
+fn model_lines(model: &Inspection, language: Language) -> Vec<String> {
+    let kind = match model.kind {
+        Kind::Folder => ["diffusers 模型文件夹", "diffusers model folder"],
+        Kind::Checkpoint => ["单文件模型", "single-file checkpoint"],
+        Kind::Network => ["单个网络", "one network of a model"],
+        Kind::Lora => ["LoRA", "LoRA"],
+        Kind::Embedding => ["嵌入词（textual inversion）", "embedding (textual inversion)"],
+        Kind::Unknown => ["未知的权重文件", "weights of an unknown kind"],
+    };
+    let unknown = pick(language, ["未知", "unknown"]);
+    let mut lines = vec![
+        labelled(pick(language, ["类型", "kind"]), pick(language, kind)),
+        labelled(pick(language, ["家族", "family"]), model.family_hint.unwrap_or(unknown)),
+    ];
+    if let Some(format) = model.format {
+        let name = match format {
+            Format::Safetensors => "safetensors",
+            Format::ZipPickle => "PyTorch (zip)",
+            Format::LegacyPickle => "PyTorch (legacy)",
+        };
+        lines.push(labelled(pick(language, ["格式", "format"]), name));
+    }
+    lines.push(labelled(pick(language, ["大小", "size"]), &size_text(model.bytes)));
+    lines.extend(model.parts.iter().map(|part| part_line(part, language)));
+    lines
+}
+
+fn part_line(part: &Part, language: Language) -> String {
+    let precisions: Vec<_> = part
+        .precisions
+        .iter()
+        .map(|(name, count)| format!("{name} × {count}"))
+        .collect();
+    let class = if part.class.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", part.class)
+    };
+    let millions = part.parameters as f64 / 1e6;
+    let numbers = match language {
+        Language::ZhCn => format!("{} 个张量，{millions:.2} 百万参数", part.tensors),
+        Language::En => format!("{} tensors, {millions:.2} M parameters", part.tensors),
+    };
+    format!(
+        "  {}{class}: {numbers}, {} [{}]",
+        part.name,
+        size_text(part.bytes),
+        precisions.join(", ")
+    )
+}
+
+/// Decimal units, as file managers and model pages use them.
+fn size_text(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "kB", "MB"] {
+        if value < 1000.0 {
+            return if unit == "B" {
+                format!("{bytes} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.2} GB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Extent;
+    use crate::imaging::Pixmap;
+    use crate::imaging::png_text::write_png;
+
+    #[test]
+    fn pictures_with_and_without_a_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("画.png");
+        let describe = |texts: &[(&str, &str)]| {
+            let texts: Vec<_> = texts.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+            write_png(&path, &Pixmap::new(Extent::new(8, 8)), &texts).unwrap();
+            describe(&path, Language::ZhCn).unwrap()
+        };
+        let a1111 =
+            "山水, 油画\nNegative prompt: 水印\nSteps: 20, Sampler: DPM++ 2M, CFG scale: 7, Seed: 42, Size: 512x512";
+        let lines = describe(&[("parameters", a1111)]);
+        for line in [
+            "提示词: 山水, 油画",
+            "反向提示词: 水印",
+            "种子: 42",
+            "尺寸: 512×512",
+            "采样器: DPM++ 2M",
+        ] {
+            assert!(lines.iter().any(|l| l == line), "{line} {lines:?}");
+        }
+        let lines = describe(&[("workflow", "{}")]);
+        assert!(lines[0].contains("没有") && lines[1].ends_with("workflow"), "{lines:?}");
+        assert_eq!(describe(&[]).len(), 1);
+    }
+
+    #[test]
+    fn other_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("文件");
+        assert_eq!(describe(&path, Language::En).unwrap_err().kind, ProblemKind::Unreadable);
+        std::fs::write(&path, b"\xff\xd8\xff\xe0 jpeg").unwrap();
+        assert_eq!(
+            describe(&path, Language::En).unwrap(),
+            ["A JPEG picture without a recipe"]
+        );
+        std::fs::write(&path, "neither a picture nor weights").unwrap();
+        assert!(describe(&path, Language::En).is_err());
+        // One tensor of two numbers.
+        let table = br#"{"word":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+        let bytes = [&(table.len() as u64).to_le_bytes()[..], table, &[0; 8]].concat();
+        std::fs::write(&path, bytes).unwrap();
+        let lines = describe(&path, Language::En).unwrap();
+        assert!(lines.contains(&"format: safetensors".to_string()), "{lines:?}");
+        assert!(
+            lines.last().unwrap().contains("1 tensors") && lines.last().unwrap().contains("[F32 × 1]"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn sizes() {
+        let sizes = [0, 999, 1000, 4_180_000_000].map(size_text);
+        assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "4.18 GB"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! The system's file dialogs, each on a thread of its own; the window goes on meanwhile.
+
+use crate::app::Command;
+use crate::base::ImageId;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::path::PathBuf;
+
+/// Collects the answers of the dialogs.
+#[derive(Debug)]
+pub struct Dialogs {
+    answers: Receiver<Option<Command>>,
+    outbox: Sender<Option<Command>>,
+    open: bool,
+}
+
+impl Default for Dialogs {
+    fn default() -> Self {
+        let (outbox, answers) = bounded(4);
+        Self { answers, outbox, open: false }
+    }
+}
+
+impl Dialogs {
+    /// Asks where to save a picture as a PNG; a second dialog is not opened while one is.
+    pub fn save(&mut self, id: ImageId, title: String, file_name: String, ctx: &egui::Context) {
+        if self.open {
+            return;
+        }
+        let (outbox, ctx) = (self.outbox.clone(), ctx.clone());
+        let ask = move || {
+            let dialog = rfd::FileDialog::new().set_title(title).set_file_name(file_name).add_filter("PNG", &["png"]);
+            let answer = dialog.save_file().map(|path| Command::SaveTo(id, with_extension(path)));
+            // The window may be gone.
+            let _ = outbox.send(answer);
+            ctx.request_repaint();
+        };
+        match std::thread::Builder::new().name("danqing-dialog".into()).spawn(ask) {
+            Ok(_) => self.open = true,
+            Err(error) => tracing::error!(%error, "the dialog's thread cannot be started"),
+        }
+    }
+
+    /// The answer of a dialog, if it has come; never blocks.
+    pub fn poll(&mut self) -> Option<Command> {
+        let answer = self.answers.try_recv().ok()?;
+        self.open = false;
+        answer
+    }
+}
+
+/// Not every system's dialog adds it.
+fn with_extension(mut path: PathBuf) -> PathBuf {
+    if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".png");
+        path.set_file_name(name);
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_is_added_once() {
+        for (given, expected) in
+            [("山.png", "山.png"), ("山.PNG", "山.PNG"), ("山", "山.png"), ("长河落日.圆", "长河落日.圆.png")]
+        {
+            assert_eq!(with_extension(given.into()), PathBuf::from(expected));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The window: egui and nothing of the engine. It shows [`crate::app::State`] and sends [`crate::app::Command`]s.
+
+mod canvas_view;
+mod dialogs;
+mod fonts;
+mod icons;
+mod input;
+mod parameters;
+mod prompt_panel;
+mod shell;
+mod strip;
+mod textures;
+mod theme;
+mod toasts;
+mod widgets;
+
+pub use shell::{Shell, prepare, run};

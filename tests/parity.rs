@@ -1,0 +1,160 @@
+//! The engine against diffusers, on two small checkpoints of Taiyi's make: pictures, and the networks one by one.
+//! The goldens are made by `tests/goldens/parity/make.py`.
+
+use danqing::engine::nets::ops::{Pass, with_values};
+use danqing::engine::{CandleGenerator, EngineFolders, families, weights::Loader};
+use danqing::imaging::{Mask, read::read_picture};
+use danqing::recipe::*;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Largest difference of a byte, and the largest mean difference, that rounding may make.
+const MOST: u8 = 2;
+const MOST_MEAN: f64 = 0.02;
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn phase(&mut self, _: Phase) -> ControlFlow<Stop> {
+        ControlFlow::Continue(())
+    }
+
+    fn step(&mut self, _: Step<'_>) -> ControlFlow<Stop> {
+        ControlFlow::Continue(())
+    }
+
+    fn cancel(&self) -> Cancel {
+        Cancel::new()
+    }
+}
+
+/// The goldens of this repository, or those that `DANQING_PARITY` names (made by the same script elsewhere).
+fn goldens() -> PathBuf {
+    std::env::var_os("DANQING_PARITY")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/parity"), PathBuf::from)
+}
+
+fn recipe(case: &Value, folder: &Path) -> Recipe {
+    let text = |key: &str| case[key].as_str().unwrap().to_owned();
+    let picture = |key: &str| case[key].as_str().map(|file| read_picture(&folder.join(file), 1 << 24).unwrap());
+    let init = picture("init").map(Arc::new);
+    let size = init.as_ref().map_or(danqing::base::Extent::new(256, 256), |p| p.extent());
+    let sampler = SamplerId::from_key(&text("sampler")).unwrap();
+    Recipe {
+        model: folder.join(text("checkpoint")),
+        prompt: text("prompt"),
+        negative: text("negative"),
+        sampling: Sampling {
+            sampler,
+            schedule: ScheduleId::from_key(&text("schedule")).unwrap(),
+            steps: case["steps"].as_u64().unwrap() as u32,
+            guidance: case["guidance"].as_f64().unwrap(),
+            eta: sampler.default_eta(),
+        },
+        size,
+        seed: case["seed"].as_u64().unwrap(),
+        batch: 1,
+        noise: NoiseSource::TorchCpu,
+        source: match init {
+            Some(picture) => Source::Picture { picture, strength: case["strength"].as_f64().unwrap() },
+            None => Source::Text,
+        },
+        inpaint: picture("mask").map(|p| Inpaint { mask: Arc::new(Mask::from_luma(&p)), feather: 0.0, paste: false }),
+        text: TextOptions::default(),
+        precision: Precision::F32,
+    }
+}
+
+#[test]
+fn pictures_are_those_of_diffusers() {
+    let folder = goldens();
+    let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join("cases.json")).unwrap()).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let mut generator = CandleGenerator::new(EngineFolders { models: vec![], cache: cache.path().into() });
+    let mut table: BTreeMap<String, (usize, u8, f64)> = BTreeMap::new();
+    for case in &cases {
+        let output = generator.generate(&recipe(case, &folder), &mut Quiet).unwrap();
+        let golden = read_picture(&folder.join(case["file"].as_str().unwrap()), 1 << 24).unwrap();
+        let differences: Vec<u8> =
+            output.pictures[0].rgba().iter().zip(golden.rgba()).map(|(a, b)| a.abs_diff(*b)).collect();
+        let most = differences.iter().copied().max().unwrap();
+        // Of the colours; the alpha channel is the same by definition.
+        let mean = differences.iter().map(|&d| f64::from(d)).sum::<f64>() / (differences.len() as f64 * 0.75);
+        let name = format!(
+            "{} {} {}{}",
+            case["task"].as_str().unwrap(),
+            case["sampler"].as_str().unwrap(),
+            case["schedule"].as_str().unwrap(),
+            case["strength"].as_f64().map_or(String::new(), |s| format!(" {s}")),
+        );
+        let row = table.entry(name).or_default();
+        *row = (row.0 + 1, row.1.max(most), row.2.max(mean));
+    }
+    let mut good = true;
+    for (name, (count, most, mean)) in table {
+        println!("{name:32} {count:2} pictures: at most {most}/255, mean at most {mean:.5}/255");
+        good &= most <= MOST && mean <= MOST_MEAN;
+    }
+    assert!(cases.len() >= 100 || std::env::var_os("DANQING_PARITY").is_some());
+    assert!(good, "a picture differs by more than {MOST}/255 or {MOST_MEAN}/255 on average");
+}
+
+/// Largest difference relative to the golden's own largest value.
+fn difference(ours: &candle_core::Tensor, golden: &[f32]) -> f32 {
+    let scale = golden.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    with_values(ours, |v| {
+        assert_eq!(v.len(), golden.len());
+        v.iter().zip(golden).fold(0.0f32, |m, (a, b)| m.max((a - b).abs())) / scale
+    })
+    .unwrap()
+}
+
+#[test]
+fn networks_are_those_of_diffusers() {
+    let folder = goldens();
+    let cache = tempfile::tempdir().unwrap();
+    for n in 0..2 {
+        let bytes = std::fs::read(folder.join(format!("checkpoint-{n}.safetensors"))).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let floats = |name: &str| -> Vec<f32> {
+            let data = file.tensor(name).unwrap();
+            data.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+        };
+        let tensor = |name: &str| {
+            let shape = file.tensor(name).unwrap().shape().to_vec();
+            candle_core::Tensor::from_vec(floats(name), shape, &candle_core::Device::Cpu).unwrap()
+        };
+        let (model_folder, family) = families::detect(&folder.join(format!("checkpoint-{n}"))).unwrap();
+        let mut report = |_: Phase| ControlFlow::Continue(());
+        let mut loader = Loader {
+            device: candle_core::Device::Cpu,
+            precision: Precision::F32,
+            cache: cache.path(),
+            cancel: Cancel::new(),
+            report: &mut report,
+        };
+        let model = (family.load)(&model_folder, &mut loader).unwrap();
+        let pass = Pass::default();
+        let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join("cases.json")).unwrap()).unwrap();
+        let of_checkpoint = |c: &&Value| c["checkpoint"].as_str() == Some(&format!("checkpoint-{n}"));
+        let prompt = cases.iter().find(of_checkpoint).unwrap()["prompt"].as_str().unwrap();
+
+        let text = model.encode_text(&pass, prompt, TextOptions::default()).unwrap();
+        let empty = model.encode_text(&pass, "", TextOptions::default()).unwrap();
+        let eps = model.predict(&pass, &tensor("unet_x"), f64::from(floats("unet_t")[0]), &tensor("embeddings")).unwrap();
+        let z = (tensor("vae_z") * 0.18215).unwrap();
+        let picture = model.decode(&pass, &z).unwrap();
+        for (name, d) in [
+            ("text", difference(&text, &floats("embeddings"))),
+            ("empty text", difference(&empty, &floats("negative_embeddings"))),
+            ("unet", difference(&eps, &floats("unet_eps"))),
+            ("decode", difference(&picture, &floats("vae_picture"))),
+        ] {
+            println!("checkpoint {n}, {name}: relative difference {d:.1e}");
+            assert!(d < 2e-5, "{name}: {d}");
+        }
+    }
+}
