@@ -19,7 +19,11 @@ fn main() -> ExitCode {
         Err(refusal) => {
             // Asking for help is no mistake; clap knows the difference.
             let code = refusal.exit_code();
-            return if refusal.print().is_err() { ExitCode::FAILURE } else { ExitCode::from(u8::try_from(code).unwrap_or(2)) };
+            return if refusal.print().is_err() {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::from(u8::try_from(code).unwrap_or(2))
+            };
         }
     };
     let places = Places::of_this_user();

@@ -113,9 +113,8 @@ fn libraries_stay_in_their_rooms() {
         let floor = inside.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
         let code = code(&path);
         let uses = |library: &str| {
-            code.match_indices(&format!("{library}::")).any(|(at, _)| {
-                !code[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_')
-            })
+            code.match_indices(&format!("{library}::"))
+                .any(|(at, _)| !code[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_'))
         };
         for library in ENGINE_ROOM {
             if floor != "engine" && uses(library) {

@@ -28,12 +28,7 @@ struct Studio {
 impl Studio {
     fn new(generator: FakeGenerator) -> Self {
         let folder = tempfile::Builder::new().prefix("画 室-").tempdir().unwrap();
-        Self {
-            folder,
-            generator,
-            cancel: Cancel::new(),
-            built: Cell::new(0),
-        }
+        Self { folder, generator, cancel: Cancel::new(), built: Cell::new(0) }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -47,33 +42,17 @@ impl Studio {
         };
         let family = |_: &Path| Ok(fake_family());
         let cancel = self.cancel.clone();
-        work(&Tools {
-            generator: &generator,
-            family: &family,
-            cancel,
-            language: Language::ZhCn,
-        })
+        work(&Tools { generator: &generator, family: &family, cancel, language: Language::ZhCn })
     }
 
     /// The command for a picture of 64×128 in 4 steps; `PATH:` at the beginning of a word stands for the folder.
     fn args(&self, words: &[&str]) -> Paint {
-        let base = [
-            "danqing",
-            "paint",
-            "飞流直下三千尺，油画",
-            "--steps",
-            "4",
-            "--seed",
-            "41",
-        ];
+        let base = ["danqing", "paint", "飞流直下三千尺，油画", "--steps", "4", "--seed", "41"];
         let words = base.iter().chain(words).map(|word| match word.strip_prefix("PATH:") {
             Some(name) => self.path(name).into_os_string(),
             None => word.into(),
         });
-        match read(words.collect::<Vec<std::ffi::OsString>>(), Language::ZhCn)
-            .unwrap()
-            .command
-        {
+        match read(words.collect::<Vec<std::ffi::OsString>>(), Language::ZhCn).unwrap().command {
             Some(Command::Paint(paint)) => *paint,
             other => panic!("{other:?}"),
         }
@@ -122,38 +101,17 @@ fn open(path: &Path) -> Pixmap {
 #[test]
 fn a_picture_is_written_with_its_recipe() {
     let studio = Studio::new(FakeGenerator::new());
-    let words = small(&[
-        "-o",
-        "PATH:瀑布.png",
-        "--negative",
-        "水印",
-        "--sampler",
-        "euler-a",
-        "--model",
-        "/模型/小图",
-    ]);
+    let words = small(&["-o", "PATH:瀑布.png", "--negative", "水印", "--sampler", "euler-a", "--model", "/模型/小图"]);
     assert_eq!(studio.status(&words), status(ExitCode::SUCCESS));
     assert_eq!(studio.files(), ["瀑布.png"]);
     assert_eq!(open(&studio.path("瀑布.png")).extent(), Extent::new(64, 128));
 
     let texts = read_texts(&studio.path("瀑布.png")).unwrap();
-    assert!(
-        texts.iter().all(|(_, text)| !text.contains("/模型")),
-        "a path says too much: {texts:?}"
-    );
+    assert!(texts.iter().all(|(_, text)| !text.contains("/模型")), "a path says too much: {texts:?}");
     let recipe = from_texts(&texts).unwrap();
-    assert_eq!(
-        (recipe.prompt.as_str(), recipe.negative.as_str()),
-        ("飞流直下三千尺，油画", "水印")
-    );
-    assert_eq!(
-        (recipe.seed, recipe.steps, recipe.sampler),
-        (Some(41), Some(4), Some(SamplerId::EulerAncestral))
-    );
-    assert_eq!(
-        (recipe.size, recipe.model.as_deref()),
-        (Some(Extent::new(64, 128)), Some("小图"))
-    );
+    assert_eq!((recipe.prompt.as_str(), recipe.negative.as_str()), ("飞流直下三千尺，油画", "水印"));
+    assert_eq!((recipe.seed, recipe.steps, recipe.sampler), (Some(41), Some(4), Some(SamplerId::EulerAncestral)));
+    assert_eq!((recipe.size, recipe.model.as_deref()), (Some(Extent::new(64, 128)), Some("小图")));
 
     let lines = inspect::describe(&studio.path("瀑布.png"), Language::ZhCn).unwrap();
     assert!(lines.contains(&"提示词: 飞流直下三千尺，油画".to_string()), "{lines:?}");
@@ -164,11 +122,7 @@ fn a_batch_is_numbered_and_each_picture_has_its_seed() {
     let studio = Studio::new(FakeGenerator::new());
     studio.paint(&small(&["-o", "PATH:画.png", "--batch", "3"])).unwrap();
     assert_eq!(studio.files(), ["画-1.png", "画-2.png", "画-3.png"]);
-    let seeds = [1, 2, 3].map(|k| {
-        from_texts(&read_texts(&studio.path(&format!("画-{k}.png"))).unwrap())
-            .unwrap()
-            .seed
-    });
+    let seeds = [1, 2, 3].map(|k| from_texts(&read_texts(&studio.path(&format!("画-{k}.png"))).unwrap()).unwrap().seed);
     assert_eq!(seeds, [Some(41), Some(42), Some(43)]);
 }
 
@@ -214,18 +168,11 @@ fn a_mask_of_another_size_is_refused_and_both_sizes_are_named() {
     let studio = Studio::new(FakeGenerator::new());
     studio.draw("原.png", 96, 64, [200, 10, 10, 255]);
     studio.draw("遮.png", 64, 96, [255; 4]);
-    let problem = studio
-        .paint(&["-o", "PATH:画.png", "--init", "PATH:原.png", "--mask", "PATH:遮.png"])
-        .unwrap_err();
+    let problem = studio.paint(&["-o", "PATH:画.png", "--init", "PATH:原.png", "--mask", "PATH:遮.png"]).unwrap_err();
     assert_eq!(problem.kind, ProblemKind::MaskSizeDiffers);
-    assert_eq!(
-        (problem.arg("mask"), problem.arg("picture")),
-        (Some("64×96"), Some("96×64"))
-    );
+    assert_eq!((problem.arg("mask"), problem.arg("picture")), (Some("64×96"), Some("96×64")));
     studio.draw("黑.png", 96, 64, [0, 0, 0, 255]);
-    let problem = studio
-        .paint(&["-o", "PATH:画.png", "--init", "PATH:原.png", "--mask", "PATH:黑.png"])
-        .unwrap_err();
+    let problem = studio.paint(&["-o", "PATH:画.png", "--init", "PATH:原.png", "--mask", "PATH:黑.png"]).unwrap_err();
     assert_eq!(problem.kind, ProblemKind::MaskEmpty);
     assert_eq!(studio.built.get(), 0);
 }
@@ -241,16 +188,7 @@ fn white_is_repainted_and_the_picture_keeps_its_own_size() {
     }
     write_png(&studio.path("遮.png"), &mask, &[]).unwrap();
     studio
-        .paint(&[
-            "-o",
-            "PATH:画.png",
-            "--init",
-            "PATH:原.png",
-            "--mask",
-            "PATH:遮.png",
-            "--strength",
-            "0.5",
-        ])
+        .paint(&["-o", "PATH:画.png", "--init", "PATH:原.png", "--mask", "PATH:遮.png", "--strength", "0.5"])
         .unwrap();
     let picture = open(&studio.path("画.png"));
     // 101 loses 2 columns on the left and 3 on the right to come to 96, 67 becomes 64.
@@ -265,10 +203,7 @@ fn white_is_repainted_and_the_picture_keeps_its_own_size() {
 fn a_failing_engine_leaves_no_file() {
     let out_of_memory = FakeGenerator::new().out_of_memory_at(2);
     for (generator, kind) in [
-        (
-            FakeGenerator::new().failing_at(0, Problem::new(ProblemKind::ModelMissing)),
-            ProblemKind::ModelMissing,
-        ),
+        (FakeGenerator::new().failing_at(0, Problem::new(ProblemKind::ModelMissing)), ProblemKind::ModelMissing),
         (out_of_memory, ProblemKind::OutOfMemory),
         (FakeGenerator::new().panicking_at(3), ProblemKind::EngineCrashed),
     ] {
@@ -280,14 +215,8 @@ fn a_failing_engine_leaves_no_file() {
     }
     let studio = Studio::new(FakeGenerator::new());
     std::fs::write(studio.path("画.png"), "old").unwrap();
-    let broken = Studio {
-        generator: FakeGenerator::new().panicking_at(1),
-        ..studio
-    };
-    assert_eq!(
-        broken.paint(&small(&["-o", "PATH:画.png"])).unwrap_err().kind,
-        ProblemKind::EngineCrashed
-    );
+    let broken = Studio { generator: FakeGenerator::new().panicking_at(1), ..studio };
+    assert_eq!(broken.paint(&small(&["-o", "PATH:画.png"])).unwrap_err().kind, ProblemKind::EngineCrashed);
     assert_eq!(std::fs::read_to_string(broken.path("画.png")).unwrap(), "old");
 }
 
@@ -299,10 +228,7 @@ fn a_cancelled_job_leaves_no_file() {
         std::thread::sleep(Duration::from_millis(50));
         cancel.request();
     });
-    assert_eq!(
-        studio.status(&small(&["-o", "PATH:画.png"])),
-        status(ExitCode::from(130))
-    );
+    assert_eq!(studio.status(&small(&["-o", "PATH:画.png"])), status(ExitCode::from(130)));
     stopper.join().unwrap();
     assert!(studio.files().is_empty());
 }
@@ -310,23 +236,12 @@ fn a_cancelled_job_leaves_no_file() {
 #[test]
 fn previews_and_timings() {
     let studio = Studio::new(FakeGenerator::new());
-    let words = small(&[
-        "-o",
-        "PATH:画.png",
-        "--previews",
-        "PATH:过程",
-        "--timings",
-        "PATH:时间.json",
-    ]);
+    let words = small(&["-o", "PATH:画.png", "--previews", "PATH:过程", "--timings", "PATH:时间.json"]);
     studio.paint(&words).unwrap();
     assert_eq!(studio.files(), ["时间.json", "画.png", "过程"]);
     for step in 1..=4 {
         let path = studio.path("过程").join(format!("step-{step:02}.png"));
-        assert_eq!(
-            open(&path).extent(),
-            Extent::new(64, 128),
-            "eight times the latent size"
-        );
+        assert_eq!(open(&path).extent(), Extent::new(64, 128), "eight times the latent size");
         assert_eq!(from_texts(&read_texts(&path).unwrap()).unwrap().seed, Some(41));
     }
     assert_eq!(std::fs::read_dir(studio.path("过程")).unwrap().count(), 4);
@@ -334,16 +249,7 @@ fn previews_and_timings() {
     let json = std::fs::read_to_string(studio.path("时间.json")).unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = [
-        "load_s",
-        "encode_s",
-        "step_s",
-        "decode_s",
-        "preview_s",
-        "peak_rss_mb",
-        "precision",
-        "threads",
-    ];
+    let expected = ["load_s", "encode_s", "step_s", "decode_s", "preview_s", "peak_rss_mb", "precision", "threads"];
     assert_eq!(keys, expected);
     assert_eq!(value["step_s"].as_array().unwrap().len(), 4);
     assert_eq!(value["precision"], "f32");

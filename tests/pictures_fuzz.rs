@@ -37,19 +37,11 @@ fn picture() -> Pixmap {
 
 fn png() -> Vec<u8> {
     let texts = [
-        (
-            "parameters",
-            "山水，油画\nNegative prompt: 水印\nSteps: 20, Sampler: DPM++ 2M, Seed: 42, Size: 40x30",
-        ),
+        ("parameters", "山水，油画\nNegative prompt: 水印\nSteps: 20, Sampler: DPM++ 2M, Seed: 42, Size: 40x30"),
         ("danqing", "{\"danqing\":1,\"prompt\":\"山水，油画\",\"seed\":42}"),
     ];
     let mut bytes = Vec::new();
-    encode_png(
-        &mut bytes,
-        &picture(),
-        &texts.map(|(k, t)| (k.to_owned(), t.to_owned())),
-    )
-    .unwrap();
+    encode_png(&mut bytes, &picture(), &texts.map(|(k, t)| (k.to_owned(), t.to_owned()))).unwrap();
     bytes
 }
 
@@ -57,10 +49,7 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
     let picture = picture();
     let image = image::RgbaImage::from_raw(picture.width(), picture.height(), picture.rgba().to_vec()).unwrap();
     let mut bytes = Cursor::new(Vec::new());
-    DynamicImage::from(image)
-        .to_rgb8()
-        .write_to(&mut bytes, format)
-        .unwrap();
+    DynamicImage::from(image).to_rgb8().write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
@@ -81,19 +70,14 @@ fn jpeg() -> Vec<u8> {
 /// CRC-32 of ISO 3309, as PNG has it.
 fn crc(data: &[u8]) -> u32 {
     !data.iter().fold(!0u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |c, _| {
-            (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg())
-        })
+        (0..8).fold(crc ^ u32::from(byte), |c, _| (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg()))
     })
 }
 
 /// Gives every whole chunk of a PNG its right sum again, so that damage reaches the parsers behind it.
 fn mend_sums(png: &mut [u8]) {
     let mut at = 8;
-    while let Some(length) = png
-        .get(at..at + 4)
-        .map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize)
-    {
+    while let Some(length) = png.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize) {
         let Some(end) = at.checked_add(8 + length).filter(|end| end + 4 <= png.len()) else {
             return;
         };
@@ -189,18 +173,13 @@ fn damaged_webps() {
 fn the_originals_are_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("好画");
-    for (bytes, extent) in [
-        (png(), Extent::new(40, 30)),
-        (jpeg(), Extent::new(30, 40)),
-        (encoded(ImageFormat::WebP), Extent::new(40, 30)),
-    ] {
+    for (bytes, extent) in
+        [(png(), Extent::new(40, 30)), (jpeg(), Extent::new(30, 40)), (encoded(ImageFormat::WebP), Extent::new(40, 30))]
+    {
         std::fs::write(&path, bytes).unwrap();
         assert_eq!(read_picture(&path, MOST).unwrap().extent(), extent);
     }
     std::fs::write(&path, png()).unwrap();
     let read = from_texts(&read_texts(&path).unwrap()).unwrap();
-    assert_eq!(
-        (read.prompt.as_str(), read.seed, read.source),
-        ("山水，油画", Some(42), "danqing")
-    );
+    assert_eq!((read.prompt.as_str(), read.seed, read.source), ("山水，油画", Some(42), "danqing"));
 }

@@ -19,9 +19,7 @@ fn table() -> Arc<NoiseTable> {
 
 /// `steps` steps down to `low`, uniform in log sigma.
 fn uniform(sampler: SamplerId, steps: usize, low: f64) -> Schedule {
-    let points: Vec<f64> = (0..steps)
-        .map(|i| HIGH * (low / HIGH).powf(i as f64 / steps as f64))
-        .collect();
+    let points: Vec<f64> = (0..steps).map(|i| HIGH * (low / HIGH).powf(i as f64 / steps as f64)).collect();
     Schedule::through(&table(), sampler, &points, low)
 }
 
@@ -73,24 +71,14 @@ fn order(sampler: SamplerId, low: f64, steps: &[usize]) -> f64 {
         .map(|&steps| {
             let start = Tensor::new(&[-20.0f32, -3.0, 9.0, 25.0], &Device::Cpu).unwrap();
             let scale = ((SPREAD * SPREAD + low * low) / (SPREAD * SPREAD + HIGH * HIGH)).sqrt();
-            let ends = go(
-                sampler,
-                &uniform(sampler, steps, low),
-                start.clone(),
-                0.0,
-                &mut Random(1),
-            );
+            let ends = go(sampler, &uniform(sampler, steps, low), start.clone(), 0.0, &mut Random(1));
             let starts = start.to_vec1::<f32>().unwrap();
             let gap = |(end, start): (&f64, &f32)| (end - (MEAN + (f64::from(*start) - MEAN) * scale)).abs();
             ends.iter().zip(&starts).map(gap).fold(0.0, f64::max)
         })
         .collect();
     let slope = |pair: &[f64], counts: &[usize]| (pair[0] / pair[1]).ln() / (counts[1] as f64 / counts[0] as f64).ln();
-    let slopes: Vec<f64> = errors
-        .windows(2)
-        .zip(steps.windows(2))
-        .map(|(e, n)| slope(e, n))
-        .collect();
+    let slopes: Vec<f64> = errors.windows(2).zip(steps.windows(2)).map(|(e, n)| slope(e, n)).collect();
     println!("{sampler:?}: errors {errors:?}, slopes {slopes:?}");
     slopes.iter().sum::<f64>() / slopes.len() as f64
 }
@@ -111,10 +99,7 @@ fn halving_the_steps_shows_each_samplers_order() {
         (SamplerId::Plms, 0.1, 1.8, 2.5),
     ] {
         let order = order(sampler, low, &[20, 40, 80]);
-        assert!(
-            (least..=most).contains(&order),
-            "{sampler:?} to {low}: order {order:.2}"
-        );
+        assert!((least..=most).contains(&order), "{sampler:?} to {low}: order {order:.2}");
     }
 }
 
@@ -137,15 +122,9 @@ fn samplers_with_noise_give_the_distribution_of_the_data() {
         let wanted = SPREAD * SPREAD + LOW * LOW;
         println!("{sampler:?} {eta}: mean {mean:.4}, variance {variance:.4} (wanted {MEAN}, {wanted:.4})");
         // Four standard errors, and as much again for the steps' own error.
-        assert!(
-            (mean - MEAN).abs() < 8.0 * (wanted / COUNT as f64).sqrt(),
-            "{sampler:?} {eta}: mean {mean}"
-        );
+        assert!((mean - MEAN).abs() < 8.0 * (wanted / COUNT as f64).sqrt(), "{sampler:?} {eta}: mean {mean}");
         let error = (2.0 / COUNT as f64).sqrt();
-        assert!(
-            (variance / wanted - 1.0).abs() < 8.0 * error,
-            "{sampler:?} {eta}: variance {variance}"
-        );
+        assert!((variance / wanted - 1.0).abs() < 8.0 * error, "{sampler:?} {eta}: variance {variance}");
     }
 }
 
@@ -159,21 +138,13 @@ fn a_cancelled_run_stops_at_once() {
             schedule: &schedule,
             denoise: &mut |x, sigma| {
                 calls += 1;
-                if calls == 3 {
-                    Err(Interrupt::Cancelled)
-                } else {
-                    ideal(x, sigma)
-                }
+                if calls == 3 { Err(Interrupt::Cancelled) } else { ideal(x, sigma) }
             },
             noise: &mut || Ok(Random(3).tensor(1)),
             eta: 1.0,
             after_pass: &mut |_| Ok(None),
         };
-        assert!(
-            matches!(entry.sampler.sample(&mut run, start), Err(Interrupt::Cancelled)),
-            "{:?}",
-            entry.id
-        );
+        assert!(matches!(entry.sampler.sample(&mut run, start), Err(Interrupt::Cancelled)), "{:?}", entry.id);
         assert_eq!(calls, 3);
     }
 }

@@ -27,23 +27,13 @@ fn tensor(values: impl IntoIterator<Item = f64>) -> Tensor {
 }
 
 fn values(tensor: &Tensor) -> Vec<f64> {
-    tensor
-        .flatten_all()
-        .unwrap()
-        .to_vec1::<f32>()
-        .unwrap()
-        .into_iter()
-        .map(f64::from)
-        .collect()
+    tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(f64::from).collect()
 }
 
 fn difference(ours: &[f64], theirs: &[f64]) -> f64 {
     assert_eq!(ours.len(), theirs.len());
     let largest = theirs.iter().fold(0.0f64, |most, v| most.max(v.abs()));
-    ours.iter()
-        .zip(theirs)
-        .fold(0.0f64, |most, (a, b)| most.max((a - b).abs()))
-        / largest
+    ours.iter().zip(theirs).fold(0.0f64, |most, (a, b)| most.max((a - b).abs())) / largest
 }
 
 /// The variance exploding wrapper round the formula.
@@ -93,16 +83,9 @@ fn every_case_goes_where_diffusers_goes() {
             told.dedup();
         }
         if schedule.timesteps().len() != told.len()
-            || schedule
-                .timesteps()
-                .iter()
-                .zip(&told)
-                .any(|(a, b)| (a - b).abs() > 2e-3)
+            || schedule.timesteps().iter().zip(&told).any(|(a, b)| (a - b).abs() > 2e-3)
         {
-            faults.push(format!(
-                "{name}: time steps {:?}, theirs {told:?}",
-                schedule.timesteps()
-            ));
+            faults.push(format!("{name}: time steps {:?}, theirs {told:?}", schedule.timesteps()));
             continue;
         }
 

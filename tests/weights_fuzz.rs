@@ -13,9 +13,7 @@ const SLOWEST: Duration = Duration::from_secs(5);
 const MOST_MEMORY: u64 = 256 << 20;
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/goldens/pickles")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/pickles").join(name)
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
@@ -80,9 +78,7 @@ fn mutant(whole: &[u8], seed: u64) -> Vec<u8> {
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
-        .unwrap_or(0)
-        * 1024
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
 fn judge<T>(what: &str, run: impl FnOnce() -> Result<T, Problem>) -> bool {
@@ -90,14 +86,8 @@ fn judge<T>(what: &str, run: impl FnOnce() -> Result<T, Problem>) -> bool {
     let result = run();
     assert!(start.elapsed() < SLOWEST, "{what} took {:?}", start.elapsed());
     if let Err(problem) = &result {
-        assert!(
-            !problem.args.is_empty() || problem.detail.is_some(),
-            "{what}: a problem that says nothing"
-        );
-        assert!(
-            problem.kind != ProblemKind::Internal && problem.kind != ProblemKind::Unwritable,
-            "{what}: {problem}"
-        );
+        assert!(!problem.args.is_empty() || problem.detail.is_some(), "{what}: a problem that says nothing");
+        assert!(problem.kind != ProblemKind::Internal && problem.kind != ProblemKind::Unwritable, "{what}: {problem}");
     }
     result.is_ok()
 }
@@ -147,14 +137,9 @@ fn damaged_files_are_refused_calmly() {
             })
         }));
         judge(&format!("safetensors {seed}"), || inspect(&path));
-        judge(&format!("safetensors {seed}"), || {
-            open_weights(&path, &cache, &mut |_| ControlFlow::Continue(()))
-        });
+        judge(&format!("safetensors {seed}"), || open_weights(&path, &cache, &mut |_| ControlFlow::Continue(())));
     }
-    assert!(
-        good > 0,
-        "every mutant was refused: the damage is too coarse to test anything"
-    );
+    assert!(good > 0, "every mutant was refused: the damage is too coarse to test anything");
 
     for name in ["zip2.bin", "zip4.bin", "deflated2.bin", "deflated4.bin", "legacy.pt"] {
         let whole = fs::read(golden(name)).unwrap();
@@ -165,9 +150,7 @@ fn damaged_files_are_refused_calmly() {
             good += usize::from(judge(&what, || read_all(&path)));
             judge(&what, || inspect(&path));
             if seed % 4 == 0 {
-                judge(&what, || {
-                    open_weights(&path, &cache, &mut |_| ControlFlow::Continue(()))
-                });
+                judge(&what, || open_weights(&path, &cache, &mut |_| ControlFlow::Continue(())));
             }
         }
         assert!(good > 0, "every mutant of {name} was refused");
@@ -185,28 +168,18 @@ fn damaged_files_are_refused_calmly() {
             "model_index.json",
             r#"{"_class_name":"StableDiffusionPipeline","unet":["diffusers","UNet2DConditionModel"],"tokenizer":["transformers","BertTokenizer"],"scheduler":["diffusers","PNDMScheduler"]}"#,
         ),
-        (
-            "unet/config.json",
-            r#"{"in_channels":4,"block_out_channels":[320,640,1280,1280],"cross_attention_dim":768}"#,
-        ),
+        ("unet/config.json", r#"{"in_channels":4,"block_out_channels":[320,640,1280,1280],"cross_attention_dim":768}"#),
         (
             "unet/diffusion_pytorch_model.safetensors.index.json",
             r#"{"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"#,
         ),
-        (
-            "tokenizer/tokenizer_config.json",
-            r#"{"model_max_length":512,"do_lower_case":true}"#,
-        ),
+        ("tokenizer/tokenizer_config.json", r#"{"model_max_length":512,"do_lower_case":true}"#),
     ];
     let model = folder.path().join("模型");
     for part in ["unet", "tokenizer", "scheduler"] {
         fs::create_dir_all(model.join(part)).unwrap();
     }
-    fs::write(
-        model.join("scheduler/scheduler_config.json"),
-        r#"{"beta_start":0.00085}"#,
-    )
-    .unwrap();
+    fs::write(model.join("scheduler/scheduler_config.json"), r#"{"beta_start":0.00085}"#).unwrap();
     for shard in ["one", "two"] {
         fs::write(model.join(format!("unet/{shard}.safetensors")), &safetensors).unwrap();
     }
@@ -218,9 +191,7 @@ fn damaged_files_are_refused_calmly() {
         for seed in 0..MUTANTS {
             put(&model.join(name), &mutant(content.as_bytes(), seed));
             let what = format!("{name} {seed}");
-            judge(&what, || {
-                ModelFolder::open(&model).map(|m| (m.family_hint(), m.tokenizer.map(|t| t.longest())))
-            });
+            judge(&what, || ModelFolder::open(&model).map(|m| (m.family_hint(), m.tokenizer.map(|t| t.longest()))));
             judge(&what, || inspect(&model));
             assert!(models(&[folder.path().to_path_buf()]).len() <= 1);
         }
@@ -231,11 +202,8 @@ fn damaged_files_are_refused_calmly() {
 
     let grown = peak_memory().saturating_sub(before);
     assert!(grown < MOST_MEMORY, "the address space grew by {} MiB", grown >> 20);
-    let left: Vec<_> = fs::read_dir(&cache)
-        .unwrap()
-        .flatten()
-        .filter(|e| e.path().extension() == Some("part".as_ref()))
-        .collect();
+    let left: Vec<_> =
+        fs::read_dir(&cache).unwrap().flatten().filter(|e| e.path().extension() == Some("part".as_ref())).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 

@@ -1,1 +1,350 @@
-fn main() {}
+//! The window without a screen: its controls are found and used by their names, as a screen reader does.
+
+use danqing::app::{Shade, State, View};
+use danqing::base::{Problem, ProblemKind};
+use danqing::jobs::FakeGenerator;
+use danqing::jobs::fake::fake_family;
+use danqing::recipe::{FamilyInfo, SamplerId};
+use danqing::ui::{Setup, Shell, prepare};
+use danqing::words::{Language, text};
+use egui::{Event, ImeEvent, Key, Modifiers, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Window {
+    harness: Harness<'static, Option<Shell>>,
+    folder: TempDir,
+}
+
+fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) -> Setup {
+    let small = FamilyInfo { native: danqing::base::Extent::new(64, 64), ..fake_family() };
+    let model = |name: &str, family| (name.into(), name.into(), family);
+    Setup {
+        factory: Box::new(move || Ok(Box::new(make()))),
+        models: vec![model("小图", small), model("太乙", fake_family())],
+        pictures_folder: folder.path().join("丹青"),
+        settings_path: folder.path().join("settings.json"),
+        language: Language::ZhCn,
+    }
+}
+
+impl Window {
+    fn open(make: impl Fn() -> FakeGenerator + Send + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut setup = Some(setup(&folder, make));
+        let builder = Harness::builder().with_size([1280.0, 1100.0]).with_context_setup(prepare);
+        let harness = builder.build_ui_state(
+            move |ui, shell: &mut Option<Shell>| {
+                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+                shell.logic(ui.ctx());
+                shell.show(ui);
+            },
+            None,
+        );
+        Self { harness, folder }
+    }
+
+    fn state(&self) -> &State {
+        self.harness.state().as_ref().unwrap().state()
+    }
+
+    fn t(&self, id: &str) -> String {
+        text(self.state().language, id)
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&State) -> bool) {
+        let start = Instant::now();
+        while !done(self.state()) {
+            assert!(start.elapsed() < PATIENCE, "waited for {what}: {:?}", self.state());
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.harness.run_steps(4);
+    }
+
+    fn click(&mut self, id: &str) {
+        let label = self.t(id);
+        self.harness.get_by_role_and_label(Role::Button, &label).click();
+        self.harness.run_steps(4);
+    }
+
+    fn focus_prompt(&mut self) {
+        let label = self.t("label-prompt");
+        self.harness.get_by_role_and_label(Role::MultilineTextInput, &label).focus();
+        self.harness.run_steps(4);
+    }
+
+    fn events(&mut self, events: Vec<Event>) {
+        self.harness.input_mut().events.extend(events);
+        self.harness.run_steps(4);
+    }
+
+    fn key(&mut self, key: Key, modifiers: Modifiers) {
+        self.events(vec![key_event(key, modifiers)]);
+    }
+
+    fn sees(&self, words: &str) -> bool {
+        self.harness.query_all_by_label_contains(words).next().is_some()
+    }
+}
+
+fn key_event(key: Key, modifiers: Modifiers) -> Event {
+    Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+}
+
+fn preedit(words: &str) -> Event {
+    Event::Ime(ImeEvent::Preedit { text: words.into(), active_range_chars: None })
+}
+
+fn commit(words: &str) -> Event {
+    Event::Ime(ImeEvent::Commit(words.into()))
+}
+
+fn slow() -> FakeGenerator {
+    FakeGenerator::new().with_delay(Duration::from_millis(40))
+}
+
+#[test]
+fn from_words_to_a_picture_and_back_to_its_recipe() {
+    let mut window = Window::open(slow);
+    window.focus_prompt();
+    window.events(vec![Event::Text("大漠孤烟直，长河落日圆，水墨".into())]);
+    assert_eq!(window.state().draft.prompt, "大漠孤烟直，长河落日圆，水墨");
+    window.key(Key::Enter, Modifiers::COMMAND);
+    assert_eq!(window.state().draft.prompt, "大漠孤烟直，长河落日圆，水墨", "the key adds no line");
+    window.until("a preview", |s| s.forming.as_ref().is_some_and(|f| !f.previews.is_empty()));
+    assert!(window.sees(&window.t("phase-sampling")));
+    let bar = window.harness.get_by_role(Role::ProgressIndicator);
+    assert!(bar.accesskit_node().numeric_value().unwrap() > 0.0);
+    window.until("the picture", |s| s.paintings.iter().any(|p| p.file.is_some() && p.thumbnail.is_some()));
+
+    let painting = window.state().paintings[0].clone();
+    assert_eq!(window.state().view, View::Painting(painting.id));
+    assert!(painting.file.unwrap().starts_with(window.folder.path().join("丹青")));
+    assert!(window.sees("第 1 幅"));
+    assert!(window.sees(&painting.recipe.seed.to_string()));
+
+    window.focus_prompt();
+    window.events(vec![Event::Text("，再添几笔".into())]);
+    window.click("command-preset-quick");
+    assert_eq!(window.state().draft.sampling.steps, 10);
+    window.click("command-reuse-recipe");
+    let draft = &window.state().draft;
+    assert_eq!((&draft.prompt, draft.sampling.steps), (&painting.recipe.prompt, 20));
+    assert_eq!((draft.seed.value, draft.seed.kept), (painting.recipe.seed, true));
+    assert!(window.sees(&window.t("note-recipe-reused")));
+}
+
+#[test]
+fn cancelling_by_key_and_by_button() {
+    let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
+    window.harness.get_by_label("孤舟蓑笠翁，独钓寒江雪，水彩").click();
+    window.until("the job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
+    assert_eq!(window.state().draft.prompt, "孤舟蓑笠翁，独钓寒江雪，水彩");
+    window.key(Key::Escape, Modifiers::NONE);
+    window.until("the stop", |s| s.forming.is_none());
+    assert!(window.sees(&window.t("note-stopped")));
+    assert!(window.state().paintings.is_empty());
+
+    window.click("command-generate");
+    window.until("the next job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
+    window.click("label-queue");
+    assert_eq!(window.state().ledger.waiting().len(), 1);
+    window.key(Key::Escape, Modifiers::SHIFT);
+    window.until("all to stop", |s| s.forming.is_none());
+    window.click("command-generate");
+    window.until("the last job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
+    window.click("command-cancel");
+    window.until("the last stop", |s| s.forming.is_none());
+}
+
+#[test]
+fn an_input_method_writes_what_it_commits_once() {
+    let mut window = Window::open(slow);
+    window.focus_prompt();
+    for words in ["d", "da", "da'mo"] {
+        window.events(vec![preedit(words)]);
+    }
+    window.events(vec![preedit(""), commit("大漠")]);
+    assert_eq!(window.state().draft.prompt, "大漠");
+    // Punctuation comes without a composition, in one event or with an empty preedit around it.
+    window.events(vec![commit("，")]);
+    assert_eq!(window.state().draft.prompt, "大漠，");
+    window.events(vec![preedit(""), commit("。"), preedit("")]);
+    assert_eq!(window.state().draft.prompt, "大漠，。");
+    window.events(vec![preedit("gu'yan")]);
+    window.events(vec![commit("孤烟")]);
+    assert_eq!(window.state().draft.prompt, "大漠，。孤烟");
+    window.events(vec![preedit("x"), preedit("")]);
+    assert_eq!(window.state().draft.prompt, "大漠，。孤烟", "a composition that is given up leaves nothing");
+}
+
+#[test]
+fn keys_belong_to_an_open_composition() {
+    let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
+    window.focus_prompt();
+    window.events(vec![commit("山")]);
+    window.events(vec![preedit("shui")]);
+    window.key(Key::Enter, Modifiers::COMMAND);
+    assert!(window.state().forming.is_none(), "the composition is open");
+    window.events(vec![preedit(""), commit("水"), key_event(Key::Enter, Modifiers::COMMAND)]);
+    assert!(window.state().forming.is_none(), "it was closed by this very key");
+    window.key(Key::Enter, Modifiers::COMMAND);
+    window.until("the job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
+    assert!(window.state().ledger.running().unwrap().0.recipe.prompt.starts_with("山水"));
+
+    window.focus_prompt();
+    window.events(vec![preedit("yun")]);
+    window.key(Key::Escape, Modifiers::NONE);
+    assert!(!window.state().ledger.running().unwrap().1.stopping, "Esc closes the composition");
+    window.events(vec![preedit("")]);
+    window.key(Key::Escape, Modifiers::NONE);
+    window.until("the stop", |s| s.forming.is_none());
+}
+
+#[test]
+fn single_keys_belong_to_the_text_field_that_has_the_focus() {
+    let mut window = Window::open(FakeGenerator::new);
+    for prompt in ["一", "二"] {
+        window.focus_prompt();
+        window.key(Key::A, Modifiers::COMMAND);
+        window.events(vec![Event::Text(prompt.into())]);
+        let count = window.state().paintings.len();
+        window.key(Key::Enter, Modifiers::COMMAND);
+        window.until("a picture", |s| s.paintings.len() == count + 1 && s.forming.is_none());
+    }
+    let [newer, older] = [0, 1].map(|k| window.state().paintings[k].id);
+    assert_eq!(window.state().view, View::Painting(newer));
+    window.key(Key::ArrowRight, Modifiers::NONE);
+    window.key(Key::R, Modifiers::NONE);
+    assert_eq!(window.state().view, View::Painting(newer), "the cursor moved, not the view");
+    assert_eq!(window.state().draft.prompt, "二");
+
+    // Esc gives the field up.
+    window.key(Key::Escape, Modifiers::NONE);
+    window.key(Key::ArrowRight, Modifiers::NONE);
+    assert_eq!(window.state().view, View::Painting(older));
+    window.key(Key::R, Modifiers::NONE);
+    assert_eq!(window.state().draft.prompt, "一");
+}
+
+#[test]
+fn language_and_shade_switch_at_once_and_come_back() {
+    let mut window = Window::open(FakeGenerator::new);
+    assert!(window.sees("写下画意，落笔成画"));
+    window.harness.get_by_label("English").click();
+    window.harness.run_steps(4);
+    assert!(window.sees("Write what you see within") && !window.sees("写下画意，落笔成画"));
+    window.click("command-shade");
+    assert_eq!((window.state().language, window.state().shade), (Language::En, Shade::Light));
+    assert!(!window.harness.ctx.global_style().visuals.dark_mode);
+    window.click("label-advanced");
+    assert!(window.sees("Sampler"));
+    let path = window.folder.path().join("settings.json");
+    drop(window.harness);
+    let settings = danqing::app::settings::Settings::read(&path);
+    assert_eq!((settings.language, settings.shade, settings.advanced), (Some(Language::En), Shade::Light, true));
+}
+
+#[test]
+fn a_problem_is_told_with_advice_and_details() {
+    let memory = Problem::new(ProblemKind::OutOfMemory).detail("allocation of 4 GiB failed");
+    let mut window = Window::open(move || FakeGenerator::new().failing_at(2, memory.clone()));
+    window.click("command-generate");
+    assert!(window.sees(&window.t("note-write-first")));
+    window.focus_prompt();
+    window.events(vec![Event::Text("山".into())]);
+    window.click("command-generate");
+    window.until("the failure", |s| s.forming.is_none());
+    assert!(window.sees("内存不够了") && window.sees("请减小尺寸或张数"));
+    assert!(!window.sees("allocation of 4 GiB failed"));
+    window.click("command-unfold");
+    assert!(window.sees("allocation of 4 GiB failed"));
+    let close = window.t("command-dismiss");
+    while !window.state().messages.is_empty() {
+        window.harness.get_all_by_label(&close).next().unwrap().click();
+        window.harness.run_steps(4);
+    }
+    assert!(!window.sees("内存不够了"));
+
+    let mut window = Window::open(|| FakeGenerator::new().panicking_at(1));
+    window.focus_prompt();
+    window.events(vec![Event::Text("山".into())]);
+    window.click("command-generate");
+    window.until("the crash", |s| s.forming.is_none());
+    assert!(window.sees("绘画引擎意外停下"));
+}
+
+#[test]
+fn parameters_are_set_by_their_names() {
+    let mut window = Window::open(FakeGenerator::new);
+    window.harness.get_by_label("3:2").click();
+    window.harness.run_steps(4);
+    let size = window.state().draft.size;
+    assert!(size.width > size.height && size.is_multiple_of(8), "{size}");
+    window.click("command-preset-faithful");
+    assert_eq!((window.state().draft.sampling.sampler, window.state().draft.sampling.steps), (SamplerId::Plms, 50));
+    let seed = window.t("label-seed");
+    window.harness.get_by_role_and_label(Role::TextInput, &seed).focus();
+    window.harness.run_steps(4);
+    window.events(vec![Event::Text("4x2".into())]);
+    assert_eq!((window.state().draft.seed.value, window.state().draft.seed.kept), (42, true));
+    window.click("command-dice");
+    assert!(!window.state().draft.seed.kept);
+    window.click("label-negative");
+    let negative = window.t("label-negative");
+    window.harness.get_by_role_and_label(Role::MultilineTextInput, &negative).focus();
+    window.harness.run_steps(4);
+    window.events(vec![Event::Text("模糊".into())]);
+    assert_eq!(window.state().draft.negative, "模糊");
+    window.click("label-advanced");
+    let sampler = window.t("label-sampler");
+    window.harness.get_by_role_and_label(Role::ComboBox, &sampler).click();
+    window.harness.run_steps(4);
+    window.harness.get_by_label("UniPC").click();
+    window.harness.run_steps(4);
+    assert_eq!(window.state().draft.sampling.sampler, SamplerId::UniPc);
+    let model = window.t("label-model");
+    window.harness.get_by_role_and_label(Role::ComboBox, &model).click();
+    window.harness.run_steps(4);
+    window.harness.get_by_label_contains("太乙").click();
+    window.harness.run_steps(4);
+    assert_eq!(window.state().draft.model, 1);
+}
+
+#[test]
+fn without_a_model_the_window_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut setup = Some(Setup { models: Vec::new(), ..setup(&folder, FakeGenerator::new) });
+    let builder = Harness::builder().with_size([880.0, 600.0]).with_context_setup(prepare);
+    let harness = builder.build_ui_state(
+        move |ui, shell: &mut Option<Shell>| {
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+            shell.logic(ui.ctx());
+            shell.show(ui);
+        },
+        None,
+    );
+    assert!(harness.query_by_label("还没有模型").is_some());
+}
+
+/// The time that the window's thread spends on a frame while a job runs, without the drawing by the graphics card.
+#[test]
+fn frames_are_short_while_a_job_runs() {
+    let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_millis(5)));
+    window.harness.get_by_label("大漠孤烟直，长河落日圆，水墨").click();
+    window.until("a preview", |s| s.forming.as_ref().is_some_and(|f| f.serial > 1));
+    let mut times = Vec::new();
+    while window.state().forming.is_some() {
+        let start = Instant::now();
+        window.harness.step();
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let median = times[times.len() / 2];
+    assert!(median < Duration::from_millis(16), "{median:?} of {}", times.len());
+}

@@ -27,10 +27,19 @@ const STEM: usize = 32;
 #[derive(Debug)]
 pub enum Errand {
     /// Makes the thumbnail and saves the picture in `folder` under a name of its own.
-    Keep { painting: Painting, folder: PathBuf },
+    Keep {
+        painting: Painting,
+        folder: PathBuf,
+    },
     /// Saves a copy.
-    Export { painting: Painting, path: PathBuf },
-    Remember { settings: Box<Settings>, path: PathBuf },
+    Export {
+        painting: Painting,
+        path: PathBuf,
+    },
+    Remember {
+        settings: Box<Settings>,
+        path: PathBuf,
+    },
     /// Shows a folder in the system's file manager.
     Open(PathBuf),
 }

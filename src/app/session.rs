@@ -8,7 +8,7 @@ use super::state::{Model, State};
 use super::update::{Effect, update};
 use crate::base::Problem;
 use crate::jobs::{Event, Worker};
-use crate::recipe::Generator;
+use crate::recipe::{FamilyInfo, Generator};
 use crate::words::Language;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,8 +23,9 @@ const REST: Duration = Duration::from_secs(2);
 /// What a session is handed by the composition root.
 pub struct Setup {
     pub factory: Factory,
-    /// The models that can be chosen, the preferred one first.
-    pub models: Vec<Model>,
+    /// The models that can be chosen, the preferred one first: the name for people, what a recipe calls it (a name of
+    /// the catalog or a folder), and its family.
+    pub models: Vec<(String, PathBuf, FamilyInfo)>,
     /// Every finished picture is saved here; made when the first one is.
     pub pictures_folder: PathBuf,
     pub settings_path: PathBuf,
@@ -51,6 +52,7 @@ impl Session {
     pub fn start(setup: Setup, waker: impl Fn() + Send + Sync + 'static) -> Self {
         let Setup { factory, models, pictures_folder, settings_path, language } = setup;
         let remembered = Settings::read(&settings_path);
+        let models = models.into_iter().map(|(name, path, family)| Model { name, path, family }).collect();
         let state = State::new(models, &remembered, language);
         let waker = Arc::new(waker);
         let wake = waker.clone();
@@ -152,10 +154,9 @@ mod tests {
     use std::path::Path;
 
     fn session(folder: &Path, make: impl Fn() -> FakeGenerator + Send + 'static) -> Session {
-        let model = Model { name: "小图".into(), path: "xiaotu".into(), family: fake_family() };
         let setup = Setup {
             factory: Box::new(move || Ok(Box::new(make()))),
-            models: vec![model],
+            models: vec![("小图".into(), "xiaotu".into(), fake_family())],
             pictures_folder: folder.join("丹青"),
             settings_path: folder.join("settings.json"),
             language: Language::ZhCn,

@@ -20,7 +20,10 @@ pub enum Effect {
     Keep(Painting),
     Export(Painting, PathBuf),
     /// The window asks for a path and answers with [`Command::SaveTo`].
-    AskPath { id: ImageId, file_name: String },
+    AskPath {
+        id: ImageId,
+        file_name: String,
+    },
     /// The window puts the cursor into the prompt.
     FocusPrompt,
     OpenFolder,
@@ -120,7 +123,9 @@ fn generate(state: &mut State) -> Vec<Effect> {
 
 /// Hands the next waiting job to the worker, if none runs.
 pub(super) fn start_next(state: &mut State) -> Vec<Effect> {
-    let Some((id, recipe)) = state.ledger.start_next() else { return Vec::new() };
+    let Some((id, recipe)) = state.ledger.start_next() else {
+        return Vec::new();
+    };
     let size = recipe.size;
     state.forming = Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now() });
     vec![Effect::Paint(id, recipe)]
@@ -128,7 +133,9 @@ pub(super) fn start_next(state: &mut State) -> Vec<Effect> {
 
 /// The recipe of the picture that is looked at becomes the draft.
 fn reuse(state: &mut State) {
-    let Some(recipe) = state.looked_at().map(|painting| painting.recipe.clone()) else { return };
+    let Some(recipe) = state.looked_at().map(|painting| painting.recipe.clone()) else {
+        return;
+    };
     let draft = &mut state.draft;
     if let Some(model) = state.models.iter().position(|model| model.path == recipe.model) {
         draft.model = model;
@@ -145,11 +152,14 @@ fn reuse(state: &mut State) {
 
 /// Another model brings its own size and guidance, unless the artist had chosen others.
 fn choose_model(state: &mut State, index: usize) {
-    let Some(new) = state.models.get(index).map(|model| model.family.clone()) else { return };
+    let Some(new) = state.models.get(index).map(|model| model.family.clone()) else {
+        return;
+    };
     let old = state.model().map(|model| model.family.clone());
     let draft = &mut state.draft;
     draft.model = index;
-    if old.as_ref().is_none_or(|old| draft.size == old.native) || crate::recipe::check::check_size(draft.size, &new).is_err()
+    if old.as_ref().is_none_or(|old| draft.size == old.native)
+        || crate::recipe::check::check_size(draft.size, &new).is_err()
     {
         draft.size = new.native;
     }

@@ -63,9 +63,7 @@ pub fn open_all(paths: &[PathBuf], cache: &Path, progress: Report<'_>) -> Result
     let share = 1.0 / paths.len().max(1) as f64;
     let mut files = Vec::with_capacity(paths.len());
     for (k, path) in paths.iter().enumerate() {
-        files.push(open_weights(path, cache, &mut |done| {
-            progress((k as f64 + done) * share)
-        })?);
+        files.push(open_weights(path, cache, &mut |done| progress((k as f64 + done) * share))?);
     }
     Ok(WeightsSet::new(files))
 }
@@ -82,20 +80,13 @@ impl CacheName {
     fn of(path: &Path) -> Result<Self, Problem> {
         let canonical = fs::canonicalize(path).map_err(|e| unreadable(path, e))?;
         let meta = fs::metadata(&canonical).map_err(|e| unreadable(path, e))?;
-        let changed = meta
-            .modified()
-            .ok()
-            .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
-            .unwrap_or_default();
+        let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         let canonical = canonical.as_os_str().as_encoded_bytes();
         let mut key = Sha256::new();
         key.update(canonical);
         key.update(format!("\0{}\0{}\0{FORMAT_VERSION}", meta.len(), changed.as_nanos()));
         let file = format!("{}.safetensors", hex(&key.finalize()));
-        Ok(Self {
-            file,
-            source: hex(&Sha256::digest(canonical)),
-        })
+        Ok(Self { file, source: hex(&Sha256::digest(canonical)) })
     }
 }
 
@@ -151,11 +142,8 @@ fn converted(dtype: Dtype) -> Option<Dtype> {
 
 fn convert(path: &Path, target: &Path, name: &CacheName, progress: Report<'_>) -> Result<(), Problem> {
     let mut pickle = PickleFile::open(path)?;
-    let mut tensors: Vec<(PickleTensor, Dtype)> = pickle
-        .tensors()
-        .iter()
-        .filter_map(|t| Some((t.clone(), converted(t.dtype)?)))
-        .collect();
+    let mut tensors: Vec<(PickleTensor, Dtype)> =
+        pickle.tensors().iter().filter_map(|t| Some((t.clone(), converted(t.dtype)?))).collect();
     // Wide elements first keeps all aligned; within a width the source is read from front to back.
     tensors.sort_by_key(|(t, dtype)| (std::cmp::Reverse(dtype.bitsize()), pickle.position(t)));
     let header = header(&tensors, &name.source).map_err(|p| p.at(path))?;
@@ -190,11 +178,7 @@ fn convert(path: &Path, target: &Path, name: &CacheName, progress: Report<'_>) -
                     return Err(error);
                 }
                 Err(ReadError::Source(problem)) => {
-                    other = Some(if problem.path.is_some() {
-                        problem
-                    } else {
-                        problem.at(path)
-                    });
+                    other = Some(if problem.path.is_some() { problem } else { problem.at(path) });
                     return Err(io::Error::other("the source cannot be read"));
                 }
             }
@@ -213,10 +197,7 @@ fn convert(path: &Path, target: &Path, name: &CacheName, progress: Report<'_>) -
 /// The first bytes of the safetensors: length, JSON, and spaces up to the alignment.
 fn header(tensors: &[(PickleTensor, Dtype)], source: &str) -> Result<Vec<u8>, Problem> {
     let mut table = serde_json::Map::new();
-    table.insert(
-        "__metadata__".into(),
-        serde_json::json!({ "format": "pt", "danqing.source": source }),
-    );
+    table.insert("__metadata__".into(), serde_json::json!({ "format": "pt", "danqing.source": source }));
     let mut at = 0u64;
     for (tensor, dtype) in tensors {
         let end = at + tensor.elements() * (dtype.bitsize() as u64 / 8);
@@ -250,9 +231,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn golden(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/goldens/pickles")
-            .join(name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/pickles").join(name)
     }
 
     fn go_on(_: f64) -> ControlFlow<Stop> {
@@ -260,25 +239,15 @@ mod tests {
     }
 
     fn names_in(folder: &Path) -> HashSet<String> {
-        fs::read_dir(folder)
-            .unwrap()
-            .flatten()
-            .map(|e| e.file_name().to_str().unwrap().to_string())
-            .collect()
+        fs::read_dir(folder).unwrap().flatten().map(|e| e.file_name().to_str().unwrap().to_string()).collect()
     }
 
     #[test]
     fn a_converted_file_has_the_floats_bit_for_bit() {
         let cache = tempfile::Builder::new().prefix("缓存").tempdir().unwrap();
-        for name in [
-            "zip2.bin",
-            "zip5.bin",
-            "deflated2.bin",
-            "deflated4.bin",
-            "big_endian.bin",
-            "legacy.pt",
-            "nested.ckpt",
-        ] {
+        for name in
+            ["zip2.bin", "zip5.bin", "deflated2.bin", "deflated4.bin", "big_endian.bin", "legacy.pt", "nested.ckpt"]
+        {
             let mut shares = Vec::new();
             let file = open_weights(&golden(name), cache.path(), &mut |share| {
                 shares.push(share);
@@ -307,12 +276,7 @@ mod tests {
                     "{name} {}",
                     tensor.name
                 );
-                assert_eq!(
-                    view.bytes.as_ptr() as usize % (dtype.bitsize() / 8),
-                    0,
-                    "{name} {}",
-                    tensor.name
-                );
+                assert_eq!(view.bytes.as_ptr() as usize % (dtype.bitsize() / 8), 0, "{name} {}", tensor.name);
             }
             assert_eq!(file.tensors().len(), kept);
         }
@@ -345,10 +309,7 @@ mod tests {
         fs::copy(golden("deflated4.bin"), &source).unwrap();
         let second = open_weights(&source, &cache, &mut go_on).unwrap().path().to_path_buf();
         assert_ne!(first, second);
-        let left = [
-            second.file_name().unwrap().to_str().unwrap().to_string(),
-            LOCK.to_string(),
-        ];
+        let left = [second.file_name().unwrap().to_str().unwrap().to_string(), LOCK.to_string()];
         assert_eq!(names_in(&cache), HashSet::from(left));
     }
 
@@ -358,11 +319,7 @@ mod tests {
         let mut calls = 0;
         let result = open_weights(&golden("zip2.bin"), cache.path(), &mut |_| {
             calls += 1;
-            if calls > 3 {
-                ControlFlow::Break(Stop::Cancelled)
-            } else {
-                ControlFlow::Continue(())
-            }
+            if calls > 3 { ControlFlow::Break(Stop::Cancelled) } else { ControlFlow::Continue(()) }
         });
         assert!(result.unwrap_err().is_cancelled());
         assert_eq!(names_in(cache.path()), HashSet::from([LOCK.to_string()]));

@@ -44,11 +44,7 @@ impl Tokenizer {
     /// `WeightsMissing` with its path.
     pub fn vocabulary(&self) -> Result<PathBuf, Problem> {
         let path = self.folder.join("vocab.txt");
-        if path.is_file() {
-            Ok(path)
-        } else {
-            Err(Problem::new(ProblemKind::WeightsMissing).at(path))
-        }
+        if path.is_file() { Ok(path) } else { Err(Problem::new(ProblemKind::WeightsMissing).at(path)) }
     }
 
     /// `model_max_length`, the tokens of a prompt with the special ones; `None` if it is absent or without sense
@@ -81,46 +77,28 @@ impl ModelFolder {
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let index_path = path.join("model_index.json");
         if !index_path.is_file() {
-            let problem = Problem::new(ProblemKind::ModelMissing)
-                .with("model", path.display())
-                .at(path);
+            let problem = Problem::new(ProblemKind::ModelMissing).with("model", path.display()).at(path);
             return Err(problem.detail("there is no model_index.json"));
         }
         let index = read_object(&index_path)?;
-        let pipeline = index
-            .get("_class_name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_string();
+        let pipeline = index.get("_class_name").and_then(Value::as_str).unwrap_or_default().to_string();
         let mut components = Vec::new();
         for name in NETWORKS {
             if let Some(class) = class_of(&index, name) {
                 let folder = path.join(name);
                 let config = read_object(&folder.join("config.json"))?;
                 let weights = find_weights(&folder)?;
-                components.push(Component {
-                    name: name.into(),
-                    class,
-                    folder,
-                    config,
-                    weights,
-                });
+                components.push(Component { name: name.into(), class, folder, config, weights });
             }
         }
         if components.is_empty() {
-            return Err(Problem::new(ProblemKind::ConfigInvalid)
-                .at(index_path)
-                .detail("no network is named"));
+            return Err(Problem::new(ProblemKind::ConfigInvalid).at(index_path).detail("no network is named"));
         }
         let tokenizer = match class_of(&index, "tokenizer") {
             Some(class) => {
                 let folder = path.join("tokenizer");
                 let config = folder.join("tokenizer_config.json");
-                let config = if config.is_file() {
-                    Some(read_object(&config)?)
-                } else {
-                    None
-                };
+                let config = if config.is_file() { Some(read_object(&config)?) } else { None };
                 Some(Tokenizer { class, folder, config })
             }
             None => None,
@@ -129,14 +107,7 @@ impl ModelFolder {
             Some(_) => Some(read_object(&path.join("scheduler").join("scheduler_config.json"))?),
             None => None,
         };
-        Ok(Self {
-            path: path.to_path_buf(),
-            pipeline,
-            index,
-            components,
-            tokenizer,
-            scheduler,
-        })
+        Ok(Self { path: path.to_path_buf(), pipeline, index, components, tokenizer, scheduler })
     }
 
     /// The network called `name`.
@@ -152,10 +123,7 @@ impl ModelFolder {
     pub fn family_hint(&self) -> Option<&'static str> {
         let text = self.components.iter().find(|c| c.name == "text_encoder");
         let number = |component: &str, key: &str| {
-            self.components
-                .iter()
-                .find(|c| c.name == component)
-                .and_then(|c| c.config.get(key)?.as_u64())
+            self.components.iter().find(|c| c.name == component).and_then(|c| c.config.get(key)?.as_u64())
         };
         let class = text.map_or("", |c| c.class.as_str());
         match self.pipeline.as_str() {
@@ -165,11 +133,7 @@ impl ModelFolder {
             "HunyuanDiTPipeline" => Some("hunyuan-dit"),
             "QwenImagePipeline" | "QwenImageEditPipeline" => Some("qwen-image"),
             name if name.starts_with("StableDiffusionXL") => {
-                Some(if number("text_encoder", "vocab_size") == Some(57475) {
-                    "taiyi-xl"
-                } else {
-                    "sdxl"
-                })
+                Some(if number("text_encoder", "vocab_size") == Some(57475) { "taiyi-xl" } else { "sdxl" })
             }
             name if name.starts_with("AltDiffusion") => Some("alt-diffusion"),
             name if name.starts_with("StableDiffusion") => match (class, number("unet", "cross_attention_dim")) {
@@ -196,19 +160,13 @@ pub fn read_object(path: &Path) -> Result<Value, Problem> {
     let invalid = |detail: String| Problem::new(ProblemKind::ConfigInvalid).at(path).detail(detail);
     let mut text = Vec::new();
     let file = File::open(path).map_err(|e| invalid(e.to_string()))?;
-    file.take(LONGEST_JSON + 1)
-        .read_to_end(&mut text)
-        .map_err(|e| invalid(e.to_string()))?;
+    file.take(LONGEST_JSON + 1).read_to_end(&mut text).map_err(|e| invalid(e.to_string()))?;
     if text.len() as u64 > LONGEST_JSON {
         return Err(invalid("the file is too long".into()));
     }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let value: Value = serde_json::from_slice(text).map_err(|e| invalid(e.to_string()))?;
-    if value.is_object() {
-        Ok(value)
-    } else {
-        Err(invalid("not a JSON object".into()))
-    }
+    if value.is_object() { Ok(value) } else { Err(invalid("not a JSON object".into())) }
 }
 
 /// The weights in a part's folder: safetensors before fp16 safetensors before pickles before fp16 pickles, and a whole
@@ -233,32 +191,19 @@ pub fn find_weights(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
     for name in candidates.iter().flatten() {
         let path = folder.join(name);
         if path.is_file() {
-            return if name.ends_with(".json") {
-                shards(folder, &path)
-            } else {
-                Ok(vec![path])
-            };
+            return if name.ends_with(".json") { shards(folder, &path) } else { Ok(vec![path]) };
         }
     }
-    let best = if folder.ends_with("text_encoder") {
-        STEMS[1]
-    } else {
-        STEMS[0]
-    };
+    let best = if folder.ends_with("text_encoder") { STEMS[1] } else { STEMS[0] };
     let path = folder.join(format!("{best}.safetensors"));
-    Err(Problem::new(ProblemKind::WeightsMissing)
-        .at(path)
-        .detail("nor is there any of the other names for it"))
+    Err(Problem::new(ProblemKind::WeightsMissing).at(path).detail("nor is there any of the other names for it"))
 }
 
 /// The files that an index `{"weight_map": {tensor: file}}` names.
 fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, Problem> {
     let invalid = |detail: &str| Problem::new(ProblemKind::ConfigInvalid).at(index).detail(detail);
     let value = read_object(index)?;
-    let map = value
-        .get("weight_map")
-        .and_then(Value::as_object)
-        .ok_or_else(|| invalid("there is no weight_map"))?;
+    let map = value.get("weight_map").and_then(Value::as_object).ok_or_else(|| invalid("there is no weight_map"))?;
     let mut names = Vec::new();
     for name in map.values() {
         let name = name.as_str().unwrap_or_default();
@@ -282,11 +227,7 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, Problem> {
 
 /// Size of the files together, in bytes; those that refuse count nothing.
 pub fn size_of(paths: &[PathBuf]) -> u64 {
-    paths
-        .iter()
-        .filter_map(|path| fs::metadata(path).ok())
-        .map(|meta| meta.len())
-        .sum()
+    paths.iter().filter_map(|path| fs::metadata(path).ok()).map(|meta| meta.len()).sum()
 }
 
 #[cfg(test)]
@@ -321,14 +262,8 @@ mod tests {
             ("scheduler/scheduler_config.json", r#"{"beta_start":0.00085}"#),
         ]);
         let opened = ModelFolder::open(folder.path()).unwrap();
-        let file = |name: &str| {
-            opened.component(name).unwrap().weights[0]
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_string()
-        };
+        let file =
+            |name: &str| opened.component(name).unwrap().weights[0].file_name().unwrap().to_str().unwrap().to_string();
         assert_eq!(file("unet"), "diffusion_pytorch_model.fp16.safetensors");
         assert_eq!(file("text_encoder"), "pytorch_model.bin");
         assert_eq!(opened.family_hint(), Some("taiyi"));
@@ -341,25 +276,14 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let empty = model(&[]);
-        assert_eq!(
-            ModelFolder::open(empty.path()).unwrap_err().kind,
-            ProblemKind::ModelMissing
-        );
+        assert_eq!(ModelFolder::open(empty.path()).unwrap_err().kind, ProblemKind::ModelMissing);
         let half = model(&[("model_index.json", INDEX), ("unet/config.json", "{}")]);
         let problem = ModelFolder::open(half.path()).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::WeightsMissing);
-        assert!(
-            problem
-                .path
-                .unwrap()
-                .ends_with("unet/diffusion_pytorch_model.safetensors")
-        );
+        assert!(problem.path.unwrap().ends_with("unet/diffusion_pytorch_model.safetensors"));
         for bad in ["[]", "{", "", "null", "\u{0}"] {
             let folder = model(&[("model_index.json", bad)]);
-            assert_eq!(
-                ModelFolder::open(folder.path()).unwrap_err().kind,
-                ProblemKind::ConfigInvalid
-            );
+            assert_eq!(ModelFolder::open(folder.path()).unwrap_err().kind, ProblemKind::ConfigInvalid);
         }
     }
 
@@ -369,23 +293,13 @@ mod tests {
         let map = r#"{"weight_map":{"a":"s-2.safetensors","b":"s-1.safetensors","c":"s-2.safetensors"}}"#;
         let folder = model(&[(name, map), ("s-1.safetensors", ""), ("s-2.safetensors", "")]);
         let found = find_weights(folder.path()).unwrap();
-        assert_eq!(
-            found,
-            [
-                folder.path().join("s-1.safetensors"),
-                folder.path().join("s-2.safetensors")
-            ]
-        );
+        assert_eq!(found, [folder.path().join("s-1.safetensors"), folder.path().join("s-2.safetensors")]);
         fs::remove_file(&found[0]).unwrap();
         assert_eq!(find_weights(folder.path()).unwrap_err().path.as_ref(), Some(&found[0]));
         for bad in ["../x", "/etc/passwd", "", "a\\b"] {
             let content = serde_json::json!({ "weight_map": { "a": bad } }).to_string();
             let folder = model(&[(name, &content)]);
-            assert_eq!(
-                find_weights(folder.path()).unwrap_err().kind,
-                ProblemKind::ConfigInvalid,
-                "{bad}"
-            );
+            assert_eq!(find_weights(folder.path()).unwrap_err().kind, ProblemKind::ConfigInvalid, "{bad}");
         }
     }
 }

@@ -76,10 +76,7 @@ impl WeightsFile {
     }
 
     fn parse(path: &Path, map: Mmap) -> Result<Self, Problem> {
-        let length = map
-            .first_chunk::<8>()
-            .map(|b| u64::from_le_bytes(*b))
-            .unwrap_or(u64::MAX);
+        let length = map.first_chunk::<8>().map(|b| u64::from_le_bytes(*b)).unwrap_or(u64::MAX);
         if length > LONGEST_HEADER {
             return Err(damaged(format!("the header claims {length} bytes")));
         }
@@ -104,16 +101,9 @@ impl WeightsFile {
             let Some(range) = range else {
                 return Err(damaged(format!("tensor {name} lies outside the file")));
             };
-            let info = TensorInfo {
-                name,
-                dtype: info.dtype,
-                shape: info.shape.clone(),
-            };
+            let info = TensorInfo { name, dtype: info.dtype, shape: info.shape.clone() };
             if info.bytes() != range.len() as u64 {
-                return Err(damaged(format!(
-                    "tensor {} has a size that does not fit its shape",
-                    info.name
-                )));
+                return Err(damaged(format!("tensor {} has a size that does not fit its shape", info.name)));
             }
             this.index.insert(info.name.clone(), this.tensors.len());
             this.tensors.push(info);
@@ -157,11 +147,7 @@ impl WeightsFile {
         let found = self.index.get(name).and_then(|&i| {
             let info = self.tensors.get(i)?;
             let bytes = self.map.get(self.ranges.get(i)?.clone())?;
-            Some(TensorView {
-                dtype: info.dtype,
-                shape: &info.shape,
-                bytes,
-            })
+            Some(TensorView { dtype: info.dtype, shape: &info.shape, bytes })
         });
         found.ok_or_else(|| absent(name, &self.path))
     }
@@ -204,13 +190,8 @@ impl WeightsSet {
 }
 
 fn absent(name: &str, path: &Path) -> Problem {
-    let problem = Problem::new(ProblemKind::WeightsMismatch)
-        .with("tensor", name)
-        .with("expected", name);
-    problem
-        .with("found", "-")
-        .at(path)
-        .detail(format!("there is no tensor {name}"))
+    let problem = Problem::new(ProblemKind::WeightsMismatch).with("tensor", name).with("expected", name);
+    problem.with("found", "-").at(path).detail(format!("there is no tensor {name}"))
 }
 
 /// Maps a whole file for reading.
@@ -245,9 +226,7 @@ pub(super) mod tests {
 
     #[test]
     fn mapped_bytes_equal_read_bytes() {
-        let content: Vec<u8> = (0..100_003u32)
-            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-            .collect();
+        let content: Vec<u8> = (0..100_003u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let (_folder, path) = written(&content);
         let map = map_file(&File::open(&path).unwrap()).unwrap();
         assert_eq!(&map[..], &std::fs::read(&path).unwrap()[..]);
@@ -261,16 +240,10 @@ pub(super) mod tests {
         let names: Vec<_> = file.tensors().iter().map(|t| t.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
         let b = file.tensor("b").unwrap();
-        assert_eq!(
-            (b.dtype, b.shape, b.bytes),
-            (Dtype::F16, &[3][..], &[8u8, 9, 10, 11, 12, 13][..])
-        );
+        assert_eq!((b.dtype, b.shape, b.bytes), (Dtype::F16, &[3][..], &[8u8, 9, 10, 11, 12, 13][..]));
         assert_eq!(file.metadata()["format"], "pt");
         let problem = file.tensor("c").unwrap_err();
-        assert_eq!(
-            (problem.kind, problem.arg("tensor")),
-            (ProblemKind::WeightsMismatch, Some("c"))
-        );
+        assert_eq!((problem.kind, problem.arg("tensor")), (ProblemKind::WeightsMismatch, Some("c")));
         let set = WeightsSet::new(vec![file]);
         assert!(set.contains("a") && set.tensor("b").is_ok() && set.tensor("c").is_err());
     }

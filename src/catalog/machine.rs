@@ -72,11 +72,7 @@ impl Heap {
     }
 
     pub fn tuple(&self, value: &Value) -> Option<&[Value]> {
-        if let Value::Tuple(index) = value {
-            Some(self.sequence(*index))
-        } else {
-            None
-        }
+        if let Value::Tuple(index) = value { Some(self.sequence(*index)) } else { None }
     }
 
     pub fn pairs(&self, index: u32) -> &[(Value, Value)] {
@@ -111,21 +107,11 @@ pub(super) struct Outcome {
 /// # Errors
 /// `PickleForbidden` (arg: name) for a name that is not on the list, `WeightsDamaged` otherwise; both without a path.
 pub(super) fn run(bytes: &[u8]) -> Result<Outcome, Problem> {
-    let mut machine = Machine {
-        bytes,
-        at: 0,
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: HashMap::new(),
-        heap: Heap::default(),
-    };
+    let mut machine =
+        Machine { bytes, at: 0, stack: Vec::new(), marks: Vec::new(), memo: HashMap::new(), heap: Heap::default() };
     for _ in 0..MOST_OPCODES {
         if let Some(value) = machine.step()? {
-            return Ok(Outcome {
-                value,
-                heap: machine.heap,
-                used: machine.at,
-            });
+            return Ok(Outcome { value, heap: machine.heap, used: machine.at });
         }
     }
     Err(damaged(format!("the pickle has more than {MOST_OPCODES} opcodes")))
@@ -152,11 +138,7 @@ impl<'a> Machine<'a> {
 
     /// A little-endian number of 1 to 8 bytes.
     fn number(&mut self, width: u64) -> Result<u64, Problem> {
-        Ok(self
-            .take(width)?
-            .iter()
-            .rev()
-            .fold(0, |n, &byte| n << 8 | u64::from(byte)))
+        Ok(self.take(width)?.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte)))
     }
 
     fn line(&mut self) -> Result<&'a str, Problem> {
@@ -215,11 +197,7 @@ impl<'a> Machine<'a> {
         let value = if digits.len() > 8 {
             Value::Opaque
         } else {
-            let mut wide = [if digits.last().is_some_and(|b| b & 0x80 != 0) {
-                0xff
-            } else {
-                0
-            }; 8];
+            let mut wide = [if digits.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 }; 8];
             wide.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
             Value::Int(i64::from_le_bytes(wide))
         };
@@ -231,11 +209,7 @@ impl<'a> Machine<'a> {
         if self.memo.len() >= LARGEST_MEMO {
             return Err(damaged("the pickle remembers too much"));
         }
-        let value = self
-            .stack
-            .last()
-            .cloned()
-            .ok_or_else(|| damaged("the pickle's stack is empty"))?;
+        let value = self.stack.last().cloned().ok_or_else(|| damaged("the pickle's stack is empty"))?;
         self.memo.insert(key, value);
         Ok(())
     }
@@ -308,11 +282,7 @@ impl<'a> Machine<'a> {
             b'0' => drop(self.pop()?),
             b'1' => drop(self.pop_mark()?),
             b'2' => {
-                let top = self
-                    .stack
-                    .last()
-                    .cloned()
-                    .ok_or_else(|| damaged("the pickle's stack is empty"))?;
+                let top = self.stack.last().cloned().ok_or_else(|| damaged("the pickle's stack is empty"))?;
                 self.push(top)?;
             }
             // None, booleans, numbers, text, bytes
@@ -377,11 +347,7 @@ impl<'a> Machine<'a> {
             }
             // Dictionaries: EMPTY_DICT, DICT, SETITEM, SETITEMS
             b'}' | b'd' => {
-                let items = if opcode == b'd' {
-                    pairs(self.pop_mark()?)?
-                } else {
-                    Vec::new()
-                };
+                let items = if opcode == b'd' { pairs(self.pop_mark()?)? } else { Vec::new() };
                 let dict = self.heap.new_dict(items);
                 self.push(dict)?;
             }
@@ -412,15 +378,8 @@ impl<'a> Machine<'a> {
                 self.recall(key)?;
             }
             b'p' | b'g' => {
-                let key = self
-                    .line()?
-                    .parse()
-                    .map_err(|_| damaged("a memo index of the pickle is no number"))?;
-                if opcode == b'p' {
-                    self.remember(key)?
-                } else {
-                    self.recall(key)?
-                }
+                let key = self.line()?.parse().map_err(|_| damaged("a memo index of the pickle is no number"))?;
+                if opcode == b'p' { self.remember(key)? } else { self.recall(key)? }
             }
             // Names: GLOBAL, STACK_GLOBAL
             b'c' => {
@@ -490,14 +449,8 @@ fn pairs(items: Vec<Value>) -> Result<Vec<(Value, Value)>, Problem> {
 }
 
 fn forbidden(name: &str) -> Problem {
-    let name: String = name
-        .chars()
-        .take(LONGEST_NAME)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect();
-    Problem::new(ProblemKind::PickleForbidden)
-        .with("name", name)
-        .detail("the file was not executed")
+    let name: String = name.chars().take(LONGEST_NAME).map(|c| if c.is_control() { '?' } else { c }).collect();
+    Problem::new(ProblemKind::PickleForbidden).with("name", name).detail("the file was not executed")
 }
 
 #[cfg(test)]
@@ -516,17 +469,11 @@ mod tests {
             (old, "os.system"),
             (object, "builtins.exec"),
             (b"\x80\x02\x82\x07.", "copyreg.extension 7"),
-            (
-                b"\x80\x02ctorch.storage\n_load_from_bytes\n.",
-                "torch.storage._load_from_bytes",
-            ),
+            (b"\x80\x02ctorch.storage\n_load_from_bytes\n.", "torch.storage._load_from_bytes"),
         ];
         for (pickle, name) in cases {
             let problem = run(pickle).unwrap_err();
-            assert_eq!(
-                (problem.kind, problem.arg("name")),
-                (ProblemKind::PickleForbidden, Some(name))
-            );
+            assert_eq!((problem.kind, problem.arg("name")), (ProblemKind::PickleForbidden, Some(name)));
         }
     }
 

@@ -76,12 +76,9 @@ impl PickleFile {
         let size = file.metadata().map_err(|e| unreadable(path, e))?.len();
         let mut archive = ZipArchive::new(BufReader::new(open(path)?)).map_err(damaged_zip)?;
         let names = archive.file_names().filter_map(Result::ok);
-        let pickle = names
-            .filter(|n| *n == "data.pkl" || n.ends_with("/data.pkl"))
-            .min_by_key(|n| n.len());
-        let pickle = pickle
-            .ok_or_else(|| damaged("the archive has no data.pkl: torch.save did not write it"))?
-            .to_string();
+        let pickle = names.filter(|n| *n == "data.pkl" || n.ends_with("/data.pkl")).min_by_key(|n| n.len());
+        let pickle =
+            pickle.ok_or_else(|| damaged("the archive has no data.pkl: torch.save did not write it"))?.to_string();
         let prefix = pickle.strip_suffix("data.pkl").unwrap_or_default().to_string();
         let text = read_entry(&mut archive, &pickle, LONGEST_PICKLE)?;
         let big_endian = match archive.index_for_name(&format!("{prefix}byteorder")) {
@@ -96,31 +93,17 @@ impl PickleFile {
                 continue;
             }
             let name = format!("{prefix}data/{}", tensor.key);
-            let entry = archive
-                .index_for_name(&name)
-                .ok_or_else(|| damaged(format!("{name} is not in the archive")))?;
+            let entry =
+                archive.index_for_name(&name).ok_or_else(|| damaged(format!("{name} is not in the archive")))?;
             let member = archive.by_index(entry).map_err(damaged_zip)?;
             let deflated = member.compression() != CompressionMethod::Stored;
-            let start = member
-                .data_start()
-                .ok_or_else(|| damaged("the archive's table is damaged"))?;
-            let most = if deflated {
-                member.compressed_size().saturating_mul(BEST_DEFLATE)
-            } else {
-                member.compressed_size()
-            };
+            let start = member.data_start().ok_or_else(|| damaged("the archive's table is damaged"))?;
+            let most =
+                if deflated { member.compressed_size().saturating_mul(BEST_DEFLATE) } else { member.compressed_size() };
             if start.checked_add(member.compressed_size()).is_none_or(|end| end > size) || member.size() > most {
                 return Err(damaged(format!("{name} reaches beyond the file; download it again")));
             }
-            places.insert(
-                tensor.key.to_string(),
-                Place {
-                    entry: Some(entry),
-                    start,
-                    length: member.size(),
-                    deflated,
-                },
-            );
+            places.insert(tensor.key.to_string(), Place { entry: Some(entry), start, length: member.size(), deflated });
         }
         Self::assemble(path, file, Some(archive), places, big_endian, found, size)
     }
@@ -144,10 +127,8 @@ impl PickleFile {
         let Value::List(list) = keys.value else {
             return Err(damaged("the list of storages is missing"));
         };
-        let sizes: HashMap<&str, (u64, u64)> = heap
-            .storages()
-            .map(|s| (&*s.key, (s.length, s.element_size())))
-            .collect();
+        let sizes: HashMap<&str, (u64, u64)> =
+            heap.storages().map(|s| (&*s.key, (s.length, s.element_size()))).collect();
         let mut places = HashMap::new();
         for key in keys.heap.sequence(list) {
             let Value::Str(key) = key else {
@@ -156,21 +137,13 @@ impl PickleFile {
             let Some((length, element)) = sizes.get(&**key) else {
                 return Err(damaged("a storage is not described"));
             };
-            let count = map
-                .get(at..)
-                .and_then(|rest| rest.first_chunk::<8>())
-                .map(|b| u64::from_le_bytes(*b));
+            let count = map.get(at..).and_then(|rest| rest.first_chunk::<8>()).map(|b| u64::from_le_bytes(*b));
             let end = length
                 .checked_mul(*element)
                 .and_then(|bytes| usize::try_from(bytes).ok()?.checked_add(at)?.checked_add(8));
             match (count, end) {
                 (Some(count), Some(end)) if count == *length && end <= map.len() => {
-                    let place = Place {
-                        entry: None,
-                        start: at as u64 + 8,
-                        length: length * element,
-                        deflated: false,
-                    };
+                    let place = Place { entry: None, start: at as u64 + 8, length: length * element, deflated: false };
                     places.insert(key.to_string(), place);
                     at = end;
                 }
@@ -192,10 +165,7 @@ impl PickleFile {
         found: Vec<(String, Tensor)>,
         size: u64,
     ) -> Result<Self, Problem> {
-        let stored: u64 = places
-            .values()
-            .filter(|p| !p.deflated)
-            .fold(0, |n, p| n.saturating_add(p.length));
+        let stored: u64 = places.values().filter(|p| !p.deflated).fold(0, |n, p| n.saturating_add(p.length));
         if stored > size {
             return Err(damaged("the storages together are larger than the file"));
         }
@@ -203,13 +173,9 @@ impl PickleFile {
         let mut claimed = 0u64;
         let mut tensors = Vec::with_capacity(found.len());
         for (name, tensor) in found {
-            let place = places
-                .get(&*tensor.key)
-                .ok_or_else(|| damaged(format!("the storage of {name} is missing")))?;
+            let place = places.get(&*tensor.key).ok_or_else(|| damaged(format!("the storage of {name} is missing")))?;
             if tensor.storage_bytes > place.length {
-                return Err(damaged(format!(
-                    "the storage of {name} is too short; download the file again"
-                )));
+                return Err(damaged(format!("the storage of {name} is too short; download the file again")));
             }
             let tensor = PickleTensor {
                 name,
@@ -225,15 +191,7 @@ impl PickleFile {
         if claimed > all.saturating_mul(MOST_SHARING) {
             return Err(damaged("the tensors together are far larger than their storages"));
         }
-        Ok(Self {
-            path: path.to_path_buf(),
-            file,
-            archive,
-            places,
-            big_endian,
-            tensors,
-            unpacked: None,
-        })
+        Ok(Self { path: path.to_path_buf(), file, archive, places, big_endian, tensors, unpacked: None })
     }
 
     pub fn path(&self) -> &Path {
@@ -296,24 +254,18 @@ impl PickleFile {
         match (&mut self.archive, place.entry) {
             // The usual case: the archive's reader checks the sum as the pieces pass.
             (Some(archive), Some(entry)) if whole && start == 0 && span == place.length => {
-                let mut entry = archive
-                    .by_index(entry)
-                    .map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
+                let mut entry = archive.by_index(entry).map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
                 stream(&mut entry, span, swap, sink, &failed)?;
                 match entry.read(&mut [0]) {
                     Ok(0) => Ok(()),
-                    Ok(_) => Err(ReadError::Source(
-                        damaged("a storage is longer than its table says").at(&path),
-                    )),
+                    Ok(_) => Err(ReadError::Source(damaged("a storage is longer than its table says").at(&path))),
                     Err(e) => Err(failed(e)),
                 }
             }
             (Some(archive), Some(entry)) if place.deflated => {
                 if self.unpacked.as_ref().is_none_or(|(key, _)| *key != tensor.storage) {
                     self.unpacked = None;
-                    let entry = archive
-                        .by_index(entry)
-                        .map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
+                    let entry = archive.by_index(entry).map_err(|e| ReadError::Source(damaged_zip(e).at(&path)))?;
                     let mut bytes = Vec::new();
                     entry.take(place.length).read_to_end(&mut bytes).map_err(failed)?;
                     self.unpacked = Some((tensor.storage.clone(), bytes));
@@ -322,11 +274,7 @@ impl PickleFile {
                 let part = usize::try_from(start).ok().zip(usize::try_from(start + span).ok());
                 let part = part.and_then(|(a, b)| bytes.get(a..b));
                 let mut part = part.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?;
-                if whole {
-                    stream(&mut part, span, swap, sink, &failed)
-                } else {
-                    gather(part, tensor, swap, sink)
-                }
+                if whole { stream(&mut part, span, swap, sink, &failed) } else { gather(part, tensor, swap, sink) }
             }
             _ => {
                 self.file.seek(SeekFrom::Start(place.start + start)).map_err(failed)?;
@@ -400,11 +348,7 @@ fn gather(bytes: &[u8], tensor: &PickleTensor, swap: usize, sink: Sink<'_>) -> R
         }
     }
     swap_bytes(&mut piece, swap);
-    if piece.is_empty() {
-        Ok(())
-    } else {
-        sink(&piece).map_err(ReadError::Sink)
-    }
+    if piece.is_empty() { Ok(()) } else { sink(&piece).map_err(ReadError::Sink) }
 }
 
 /// Reads `little_endian` of the legacy format's second pickle; true if it does not say.
@@ -417,15 +361,8 @@ fn is_little_endian(info: &Outcome) -> bool {
 fn read_entry(archive: &mut ZipArchive<BufReader<File>>, name: &str, most: u64) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     let entry = archive.by_name(name).map_err(damaged_zip)?;
-    entry
-        .take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| damaged(format!("{name}: {e}")))?;
-    if bytes.len() as u64 > most {
-        Err(damaged(format!("{name} is too long")))
-    } else {
-        Ok(bytes)
-    }
+    entry.take(most + 1).read_to_end(&mut bytes).map_err(|e| damaged(format!("{name}: {e}")))?;
+    if bytes.len() as u64 > most { Err(damaged(format!("{name} is too long"))) } else { Ok(bytes) }
 }
 
 fn damaged_zip(error: zip::result::ZipError) -> Problem {
@@ -502,14 +439,8 @@ mod tests {
         std::fs::write(&path, broken).unwrap();
         let mut bytes = Vec::new();
         file.read_tensor("encoder.conv_in.weight", &mut bytes).unwrap();
-        let problem = PickleFile::open(&path)
-            .unwrap()
-            .read_tensor("encoder.conv_in.weight", &mut bytes)
-            .unwrap_err();
+        let problem = PickleFile::open(&path).unwrap().read_tensor("encoder.conv_in.weight", &mut bytes).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::WeightsDamaged);
-        assert_eq!(
-            file.read_tensor("absent", &mut bytes).unwrap_err().kind,
-            ProblemKind::WeightsMismatch
-        );
+        assert_eq!(file.read_tensor("absent", &mut bytes).unwrap_err().kind, ProblemKind::WeightsMismatch);
     }
 }

@@ -50,29 +50,12 @@ pub fn models(dirs: &[PathBuf]) -> Vec<ModelEntry> {
 }
 
 fn entry(path: PathBuf) -> ModelEntry {
-    let part = |path: &Path| {
-        path.file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default()
-    };
-    let hub = path
-        .ancestors()
-        .nth(2)
-        .map(part)
-        .and_then(|n| Some(n.strip_prefix("models--")?.replace("--", "/")));
+    let part = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let hub = path.ancestors().nth(2).map(part).and_then(|n| Some(n.strip_prefix("models--")?.replace("--", "/")));
     let own = fs::canonicalize(&path).map_or_else(|_| part(&path), |p| part(&p));
     let folder = ModelFolder::open(&path).ok();
-    let bytes = folder
-        .iter()
-        .flat_map(|f| &f.components)
-        .map(|c| size_of(&c.weights))
-        .sum();
-    ModelEntry {
-        name: hub.unwrap_or(own),
-        family_hint: folder.and_then(|f| f.family_hint()),
-        bytes,
-        path,
-    }
+    let bytes = folder.iter().flat_map(|f| &f.components).map(|c| size_of(&c.weights)).sum();
+    ModelEntry { name: hub.unwrap_or(own), family_hint: folder.and_then(|f| f.family_hint()), bytes, path }
 }
 
 /// What was inspected.
@@ -128,9 +111,7 @@ pub struct Inspection {
 /// weights is inspected as one network.
 pub fn inspect(path: &Path) -> Result<Inspection, Problem> {
     if !path.exists() {
-        return Err(Problem::new(ProblemKind::ModelMissing)
-            .with("model", path.display())
-            .at(path));
+        return Err(Problem::new(ProblemKind::ModelMissing).with("model", path.display()).at(path));
     }
     if !path.is_dir() {
         return inspect_file(path);
@@ -153,14 +134,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, Problem> {
     }
     let bytes = folder.components.iter().map(|c| size_of(&c.weights)).sum();
     let family_hint = folder.family_hint();
-    Ok(Inspection {
-        path: path.to_path_buf(),
-        kind: Kind::Folder,
-        format: None,
-        family_hint,
-        parts,
-        bytes,
-    })
+    Ok(Inspection { path: path.to_path_buf(), kind: Kind::Folder, format: None, family_hint, parts, bytes })
 }
 
 fn inspect_file(path: &Path) -> Result<Inspection, Problem> {
@@ -168,11 +142,7 @@ fn inspect_file(path: &Path) -> Result<Inspection, Problem> {
     let (kind, family_hint) = guess(&tensors);
     let mut parts: Vec<Part> = Vec::new();
     for tensor in &tensors {
-        let name = if kind == Kind::Checkpoint {
-            share(&tensor.name)
-        } else {
-            network(kind, &tensors)
-        };
+        let name = if kind == Kind::Checkpoint { share(&tensor.name) } else { network(kind, &tensors) };
         let at = parts.iter().position(|p| p.name == name).unwrap_or_else(|| {
             let mut part = empty_part(name, "");
             part.files.push(path.to_path_buf());
@@ -184,14 +154,7 @@ fn inspect_file(path: &Path) -> Result<Inspection, Problem> {
         }
     }
     let bytes = size_of(&[path.to_path_buf()]);
-    Ok(Inspection {
-        path: path.to_path_buf(),
-        kind,
-        format: Some(format),
-        family_hint,
-        parts,
-        bytes,
-    })
+    Ok(Inspection { path: path.to_path_buf(), kind, format: Some(format), family_hint, parts, bytes })
 }
 
 fn tensors(path: &Path) -> Result<(Format, Vec<TensorInfo>), Problem> {
@@ -201,11 +164,7 @@ fn tensors(path: &Path) -> Result<(Format, Vec<TensorInfo>), Problem> {
     }
     let pickle = PickleFile::open(path)?;
     let info = pickle.tensors().iter();
-    let info = info.map(|t| TensorInfo {
-        name: t.name.clone(),
-        dtype: t.dtype,
-        shape: t.shape.clone(),
-    });
+    let info = info.map(|t| TensorInfo { name: t.name.clone(), dtype: t.dtype, shape: t.shape.clone() });
     Ok((format, info.collect()))
 }
 
@@ -237,10 +196,7 @@ fn share(name: &str) -> &'static str {
         ("conditioner.", "text_encoder"),
         ("model_ema.", "ema"),
     ];
-    shares
-        .iter()
-        .find(|(prefix, _)| name.starts_with(prefix))
-        .map_or("other", |(_, share)| share)
+    shares.iter().find(|(prefix, _)| name.starts_with(prefix)).map_or("other", |(_, share)| share)
 }
 
 /// What to call the only part of a file that is not a checkpoint.
@@ -261,16 +217,8 @@ fn network(kind: Kind, tensors: &[TensorInfo]) -> &'static str {
 fn guess(tensors: &[TensorInfo]) -> (Kind, Option<&'static str>) {
     let find = |name: &str| tensors.iter().find(|t| t.name == name);
     let has = |start: &str| tensors.iter().any(|t| t.name.starts_with(start));
-    let adapter = [
-        ".lora_down.",
-        ".lora_up.",
-        ".lora_A.",
-        ".lora_B.",
-        ".lora.down.",
-        ".lora.up.",
-        ".hada_w1_a",
-        ".lokr_w1",
-    ];
+    let adapter =
+        [".lora_down.", ".lora_up.", ".lora_A.", ".lora_B.", ".lora.down.", ".lora.up.", ".hada_w1_a", ".lokr_w1"];
     if tensors.iter().any(|t| adapter.iter().any(|word| t.name.contains(word))) {
         let wide = tensors
             .iter()
@@ -286,11 +234,7 @@ fn guess(tensors: &[TensorInfo]) -> (Kind, Option<&'static str>) {
             Some(_) => None,
             None if has("conditioner.embedders.") => {
                 let words = find("conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight");
-                Some(if words.is_some_and(|t| t.shape.first() == Some(&57475)) {
-                    "taiyi-xl"
-                } else {
-                    "sdxl"
-                })
+                Some(if words.is_some_and(|t| t.shape.first() == Some(&57475)) { "taiyi-xl" } else { "sdxl" })
             }
             None if has("cond_stage_model.transformer.text_model.") => Some("sd1"),
             None if has("cond_stage_model.model.") => Some("sd2"),
@@ -300,17 +244,11 @@ fn guess(tensors: &[TensorInfo]) -> (Kind, Option<&'static str>) {
         return (Kind::Checkpoint, family);
     }
     let learned = ["string_to_param.", "emb_params"];
-    let only = tensors
-        .first()
-        .filter(|t| tensors.len() == 1 && t.shape.len() <= 2 && t.shape.last() == Some(&768));
+    let only = tensors.first().filter(|t| tensors.len() == 1 && t.shape.len() <= 2 && t.shape.last() == Some(&768));
     if learned.iter().any(|start| has(start)) || only.is_some() {
         return (Kind::Embedding, Some("sd1"));
     }
-    let kind = if network(Kind::Unknown, tensors) == "other" {
-        Kind::Unknown
-    } else {
-        Kind::Network
-    };
+    let kind = if network(Kind::Unknown, tensors) == "other" { Kind::Unknown } else { Kind::Network };
     let words = find("embeddings.word_embeddings.weight").or_else(|| find("bert.embeddings.word_embeddings.weight"));
     let family = if words.is_some_and(|t| t.shape.first() == Some(&21128)) {
         Some("taiyi")
@@ -334,11 +272,7 @@ mod tests {
     use crate::catalog::header::tests::safetensors;
 
     fn tensor(name: &str, shape: &[usize]) -> TensorInfo {
-        TensorInfo {
-            name: name.into(),
-            dtype: crate::catalog::Dtype::F32,
-            shape: shape.to_vec(),
-        }
+        TensorInfo { name: name.into(), dtype: crate::catalog::Dtype::F32, shape: shape.to_vec() }
     }
 
     #[test]
@@ -351,24 +285,9 @@ mod tests {
                 Kind::Checkpoint,
                 Some("taiyi"),
             ),
-            (
-                "cond_stage_model.transformer.text_model.final_layer_norm.bias",
-                &[768],
-                Kind::Checkpoint,
-                Some("sd1"),
-            ),
-            (
-                "cond_stage_model.model.ln_final.bias",
-                &[1024],
-                Kind::Checkpoint,
-                Some("sd2"),
-            ),
-            (
-                "conditioner.embedders.1.model.ln_final.bias",
-                &[1280],
-                Kind::Checkpoint,
-                Some("sdxl"),
-            ),
+            ("cond_stage_model.transformer.text_model.final_layer_norm.bias", &[768], Kind::Checkpoint, Some("sd1")),
+            ("cond_stage_model.model.ln_final.bias", &[1024], Kind::Checkpoint, Some("sd2")),
+            ("conditioner.embedders.1.model.ln_final.bias", &[1280], Kind::Checkpoint, Some("sdxl")),
             (
                 "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight",
                 &[57475, 768],
@@ -376,12 +295,7 @@ mod tests {
                 Some("taiyi-xl"),
             ),
             ("first_stage_model.encoder.conv_in.bias", &[128], Kind::Checkpoint, None),
-            (
-                "lora_unet_mid_block_attentions_0_proj_in.lora_down.weight",
-                &[4, 1280],
-                Kind::Lora,
-                Some("sd1"),
-            ),
+            ("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", &[4, 1280], Kind::Lora, Some("sd1")),
         ];
         for (name, shape, kind, family) in cases {
             assert_eq!(guess(&[unet.clone(), tensor(name, shape)]), (kind, family), "{name}");
@@ -395,22 +309,14 @@ mod tests {
     #[test]
     fn models_are_listed_wherever_they_lie() {
         let root = tempfile::tempdir().unwrap();
-        for path in [
-            "小图",
-            "hub/models--IDEA-CCNL--Taiyi/snapshots/0123abcd",
-            "no/deep/er/than/this",
-        ] {
+        for path in ["小图", "hub/models--IDEA-CCNL--Taiyi/snapshots/0123abcd", "no/deep/er/than/this"] {
             let folder = root.path().join(path);
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join("model_index.json"), "{}").unwrap();
         }
         #[cfg(unix)]
         std::os::unix::fs::symlink(root.path(), root.path().join("loop")).unwrap();
-        let found = models(&[
-            root.path().to_path_buf(),
-            root.path().join("小图"),
-            root.path().join("absent"),
-        ]);
+        let found = models(&[root.path().to_path_buf(), root.path().join("小图"), root.path().join("absent")]);
         // The deeper folders of the Hugging Face cache are found when the cache itself is given.
         let names: Vec<_> = found.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(names, ["小图"]);
@@ -428,16 +334,9 @@ mod tests {
         fs::write(&path, safetensors(header, &[0; 16])).unwrap();
         let seen = inspect(&path).unwrap();
         assert_eq!((seen.kind, seen.format), (Kind::Checkpoint, Some(Format::Safetensors)));
-        let parts: Vec<_> = seen
-            .parts
-            .iter()
-            .map(|p| (p.name.as_str(), p.parameters, p.bytes))
-            .collect();
+        let parts: Vec<_> = seen.parts.iter().map(|p| (p.name.as_str(), p.parameters, p.bytes)).collect();
         assert_eq!(parts, [("unet", 4, 8), ("vae", 2, 8)]);
         assert_eq!(seen.parts[0].precisions["F16"], 1);
-        assert_eq!(
-            inspect(&folder.path().join("无")).unwrap_err().kind,
-            ProblemKind::ModelMissing
-        );
+        assert_eq!(inspect(&folder.path().join("无")).unwrap_err().kind, ProblemKind::ModelMissing);
     }
 }

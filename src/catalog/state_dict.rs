@@ -59,27 +59,16 @@ impl PickleTensor {
         if self.elements() == 0 {
             return 0;
         }
-        1 + self
-            .shape
-            .iter()
-            .zip(&self.strides)
-            .map(|(&d, &s)| (d as u64 - 1) * s as u64)
-            .sum::<u64>()
+        1 + self.shape.iter().zip(&self.strides).map(|(&d, &s)| (d as u64 - 1) * s as u64).sum::<u64>()
     }
 }
 
 /// The tensors of a state dict: the dictionary `state_dict` if the file has one, else all dictionaries by joined keys.
 pub(super) fn collect(root: &Value, heap: &Heap) -> Result<Vec<(String, Tensor)>, Problem> {
     let Value::Dict(mut root) = *root else {
-        return Err(damaged(
-            "the file holds no state dict; save model.state_dict() instead of the model",
-        ));
+        return Err(damaged("the file holds no state dict; save model.state_dict() instead of the model"));
     };
-    let inner = heap
-        .pairs(root)
-        .iter()
-        .rev()
-        .find(|(key, _)| matches!(key, Value::Str(k) if &**k == "state_dict"));
+    let inner = heap.pairs(root).iter().rev().find(|(key, _)| matches!(key, Value::Str(k) if &**k == "state_dict"));
     if let Some((_, Value::Dict(inner))) = inner {
         root = *inner;
     }
@@ -120,11 +109,7 @@ pub(super) fn collect(root: &Value, heap: &Heap) -> Result<Vec<(String, Tensor)>
             }
         }
     }
-    if found.is_empty() {
-        Err(damaged("the file holds no tensors"))
-    } else {
-        Ok(found)
-    }
+    if found.is_empty() { Err(damaged("the file holds no tensors")) } else { Ok(found) }
 }
 
 #[cfg(test)]

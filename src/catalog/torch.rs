@@ -146,16 +146,8 @@ pub(super) struct Tensor {
 /// `(key, offset, size)`.
 pub(super) fn storage(id: &Value, heap: &Heap) -> Result<Storage, Problem> {
     let wrong = || damaged("a persistent id is not a storage");
-    let Some(
-        [
-            Value::Str(word),
-            Value::Global(Global::Storage(dtype)),
-            key,
-            _,
-            Value::Int(length),
-            view @ ..,
-        ],
-    ) = heap.tuple(id)
+    let Some([Value::Str(word), Value::Global(Global::Storage(dtype)), key, _, Value::Int(length), view @ ..]) =
+        heap.tuple(id)
     else {
         return Err(wrong());
     };
@@ -179,13 +171,7 @@ pub(super) fn storage(id: &Value, heap: &Heap) -> Result<Storage, Problem> {
             (start, end.filter(|end| *end <= length).ok_or_else(wrong)?)
         }
     };
-    Ok(Storage {
-        dtype: *dtype,
-        key,
-        length,
-        start,
-        end,
-    })
+    Ok(Storage { dtype: *dtype, key, length, start, end })
 }
 
 /// What calling `function` with the tuple `arguments` gives.
@@ -219,12 +205,7 @@ pub(super) fn call(function: Global, arguments: &Value, heap: &mut Heap) -> Resu
             _ => Err(wrong("_rebuild_parameter")),
         },
         Global::RebuildFromType => match given {
-            [
-                Value::Global(inner @ (Global::RebuildTensor | Global::RebuildTensorV3)),
-                _,
-                inner_arguments,
-                ..,
-            ] => {
+            [Value::Global(inner @ (Global::RebuildTensor | Global::RebuildTensorV3)), _, inner_arguments, ..] => {
                 let inner_arguments = inner_arguments.clone();
                 call(*inner, &inner_arguments, heap)
             }
@@ -256,9 +237,7 @@ fn rebuild(function: Global, given: &[Value], heap: &Heap) -> Result<Tensor, Pro
     };
     // The metadata may say "negate when you read this"; nobody saves weights so, and ignoring it would be wrong.
     if matches!(metadata, Some(Value::Dict(dict)) if !heap.pairs(*dict).is_empty()) {
-        return Err(damaged(
-            "a tensor is a lazily negated or conjugated view; save it with .clone()",
-        ));
+        return Err(damaged("a tensor is a lazily negated or conjugated view; save it with .clone()"));
     }
     if storage.dtype.is_some_and(|own| own.bitsize() != dtype.bitsize()) {
         return Err(damaged("a tensor and its storage have different element sizes"));
@@ -271,34 +250,20 @@ fn rebuild(function: Global, given: &[Value], heap: &Heap) -> Result<Tensor, Pro
     let element = (dtype.bitsize() as u64 / 8).max(1);
     // Counts of an untyped storage are bytes.
     let unit = if storage.dtype.is_some() { 1 } else { element };
-    let offset = u64::try_from(*offset)
-        .ok()
-        .and_then(|o| o.checked_add(storage.start / unit))
-        .ok_or_else(wrong)?;
+    let offset = u64::try_from(*offset).ok().and_then(|o| o.checked_add(storage.start / unit)).ok_or_else(wrong)?;
     let room = storage.end / unit;
-    let elements = shape
+    let elements = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d as u64)).ok_or_else(wrong)?;
+    let last = shape
         .iter()
-        .try_fold(1u64, |n, &d| n.checked_mul(d as u64))
-        .ok_or_else(wrong)?;
-    let last = shape.iter().zip(&strides).try_fold(offset, |last, (&d, &s)| {
-        last.checked_add((d as u64).saturating_sub(1).checked_mul(s as u64)?)
-    });
-    let storage_bytes = storage
-        .length
-        .checked_mul(if storage.dtype.is_some() { element } else { 1 })
-        .ok_or_else(wrong)?;
+        .zip(&strides)
+        .try_fold(offset, |last, (&d, &s)| last.checked_add((d as u64).saturating_sub(1).checked_mul(s as u64)?));
+    let storage_bytes =
+        storage.length.checked_mul(if storage.dtype.is_some() { element } else { 1 }).ok_or_else(wrong)?;
     // Repeated elements (stride 0) are fine, but a tensor larger than its storage is a trap, not a weight.
     if elements > 0 && (last.is_none_or(|last| last >= room) || elements > room) {
         return Err(damaged("a tensor reaches beyond its storage"));
     }
-    Ok(Tensor {
-        dtype,
-        key: storage.key.clone(),
-        storage_bytes,
-        offset,
-        shape,
-        strides,
-    })
+    Ok(Tensor { dtype, key: storage.key.clone(), storage_bytes, offset, shape, strides })
 }
 
 fn numbers(value: &Value, heap: &Heap) -> Option<Vec<usize>> {
@@ -309,14 +274,5 @@ fn numbers(value: &Value, heap: &Heap) -> Option<Vec<usize>> {
     if items.len() > MOST_DIMENSIONS {
         return None;
     }
-    items
-        .iter()
-        .map(|item| {
-            if let Value::Int(n) = item {
-                usize::try_from(*n).ok()
-            } else {
-                None
-            }
-        })
-        .collect()
+    items.iter().map(|item| if let Value::Int(n) = item { usize::try_from(*n).ok() } else { None }).collect()
 }

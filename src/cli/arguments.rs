@@ -117,19 +117,10 @@ type Help = [(&'static str, [&'static str; 2])];
 const COMMANDS: &Help = &[
     (
         "danqing",
-        [
-            "丹青：用中文作画。不带命令时打开窗口。",
-            "Danqing: paint in Chinese. Without a command the window opens.",
-        ],
+        ["丹青：用中文作画。不带命令时打开窗口。", "Danqing: paint in Chinese. Without a command the window opens."],
     ),
     ("paint", ["按文字作画，不开窗口", "Paint from words, without a window"]),
-    (
-        "inspect",
-        [
-            "查看图片的配方，或模型文件的内容",
-            "Show a picture's recipe, or what a model file holds",
-        ],
-    ),
+    ("inspect", ["查看图片的配方，或模型文件的内容", "Show a picture's recipe, or what a model file holds"]),
 ];
 
 const PAINT: &Help = &[
@@ -143,27 +134,9 @@ const PAINT: &Help = &[
     ),
     ("model", ["模型的名字或文件夹", "Name or folder of the model"]),
     ("negative", ["不要画什么", "What to keep out"]),
-    (
-        "width",
-        [
-            "宽（像素）；默认随模型，或随原图",
-            "Width in pixels; by default the model's own, or the picture's",
-        ],
-    ),
-    (
-        "height",
-        [
-            "高（像素）；默认随模型，或随原图",
-            "Height in pixels; by default the model's own, or the picture's",
-        ],
-    ),
-    (
-        "preset",
-        [
-            "一套采样设置；其他选项可逐项改动",
-            "A set of sampling values; other options override them",
-        ],
-    ),
+    ("width", ["宽（像素）；默认随模型，或随原图", "Width in pixels; by default the model's own, or the picture's"]),
+    ("height", ["高（像素）；默认随模型，或随原图", "Height in pixels; by default the model's own, or the picture's"]),
+    ("preset", ["一套采样设置；其他选项可逐项改动", "A set of sampling values; other options override them"]),
     ("steps", ["步数，1 到 1000", "Steps, 1 to 1000"]),
     ("sampler", ["采样器", "Sampler"]),
     ("schedule", ["噪声时间表", "Noise schedule"]),
@@ -174,80 +147,23 @@ const PAINT: &Help = &[
             "Guidance scale, 0 to 50, up to 1 is none; by default the model's own",
         ],
     ),
-    (
-        "eta",
-        [
-            "每步新加噪声的份量；默认随采样器",
-            "Share of fresh noise in a step; by default the sampler's own",
-        ],
-    ),
-    (
-        "seed",
-        ["种子；默认随机，并显示出来", "Seed; by default random, and shown"],
-    ),
-    (
-        "batch",
-        [
-            "张数，1 到 16；种子依次加一",
-            "Number of pictures, 1 to 16, each with the next seed",
-        ],
-    ),
-    (
-        "noise",
-        ["种子对应哪一种随机数", "Whose random numbers the seed stands for"],
-    ),
+    ("eta", ["每步新加噪声的份量；默认随采样器", "Share of fresh noise in a step; by default the sampler's own"]),
+    ("seed", ["种子；默认随机，并显示出来", "Seed; by default random, and shown"]),
+    ("batch", ["张数，1 到 16；种子依次加一", "Number of pictures, 1 to 16, each with the next seed"]),
+    ("noise", ["种子对应哪一种随机数", "Whose random numbers the seed stands for"]),
     ("init", ["从这张图片开始画", "Start from this picture"]),
-    (
-        "strength",
-        [
-            "改动原图的程度，大于 0 到 1",
-            "How far to leave the picture, above 0 to 1",
-        ],
-    ),
-    (
-        "mask",
-        [
-            "只重画这张图里白色的地方；与原图同大",
-            "Repaint only where this picture is white; of the same size",
-        ],
-    ),
-    (
-        "feather",
-        [
-            "遮罩边缘的柔化宽度（像素），0 到 256",
-            "Width of the mask's soft edge in pixels, 0 to 256",
-        ],
-    ),
-    (
-        "no_paste",
-        [
-            "不把遮罩外的原图贴回来",
-            "Do not paste the picture back outside the mask",
-        ],
-    ),
+    ("strength", ["改动原图的程度，大于 0 到 1", "How far to leave the picture, above 0 to 1"]),
+    ("mask", ["只重画这张图里白色的地方；与原图同大", "Repaint only where this picture is white; of the same size"]),
+    ("feather", ["遮罩边缘的柔化宽度（像素），0 到 256", "Width of the mask's soft edge in pixels, 0 to 256"]),
+    ("no_paste", ["不把遮罩外的原图贴回来", "Do not paste the picture back outside the mask"]),
     ("precision", ["数值精度", "Number format"]),
     (
         "text_length",
-        [
-            "文字补齐到多少个词元；默认随模型",
-            "Tokens that the prompt is padded to; by default the model's own",
-        ],
+        ["文字补齐到多少个词元；默认随模型", "Tokens that the prompt is padded to; by default the model's own"],
     ),
-    (
-        "attention_mask",
-        ["不让文字编码器看到补齐的部分", "Hide the padding from the text encoder"],
-    ),
-    (
-        "previews",
-        [
-            "把每一步的预览写到这个文件夹",
-            "Write a preview of each step into this folder",
-        ],
-    ),
-    (
-        "timings",
-        ["把各阶段的用时写到这个文件", "Write the seconds spent into this file"],
-    ),
+    ("attention_mask", ["不让文字编码器看到补齐的部分", "Hide the padding from the text encoder"]),
+    ("previews", ["把每一步的预览写到这个文件夹", "Write a preview of each step into this folder"]),
+    ("timings", ["把各阶段的用时写到这个文件", "Write the seconds spent into this file"]),
 ];
 
 const INSPECT: &Help = &[("file", ["图片，或模型文件", "A picture, or a model file"])];
@@ -277,9 +193,7 @@ fn noises() -> impl TypedValueParser<Value = NoiseSource> {
 }
 
 fn precisions() -> impl TypedValueParser<Value = Precision> {
-    one_of(Precision::ALL.iter().map(|v| v.name()), |name| {
-        Precision::ALL.into_iter().find(|v| v.name() == name)
-    })
+    one_of(Precision::ALL.iter().map(|v| v.name()), |name| Precision::ALL.into_iter().find(|v| v.name() == name))
 }
 
 /// Pictures are written with their recipe, losslessly: as PNG and nothing else.
@@ -310,10 +224,7 @@ mod tests {
             command.clone().debug_assert();
             for sub in command.get_subcommands() {
                 assert!(sub.get_about().is_some());
-                for arg in sub
-                    .get_arguments()
-                    .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
-                {
+                for arg in sub.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
                     assert!(arg.get_help().is_some(), "{} {}", sub.get_name(), arg.get_id());
                 }
             }
@@ -324,47 +235,26 @@ mod tests {
     fn defaults() {
         let paint = paint(&[]).unwrap();
         assert_eq!((paint.model.to_str(), paint.preset), (Some("xiaotu"), Preset::Article));
-        assert_eq!(
-            (paint.width, paint.steps, paint.seed, paint.batch),
-            (None, None, None, 1)
-        );
-        assert_eq!(
-            (paint.noise, paint.precision, paint.no_paste),
-            (NoiseSource::TorchCpu, Precision::Auto, false)
-        );
+        assert_eq!((paint.width, paint.steps, paint.seed, paint.batch), (None, None, None, 1));
+        assert_eq!((paint.noise, paint.precision, paint.no_paste), (NoiseSource::TorchCpu, Precision::Auto, false));
         assert_eq!(read(["danqing"], Language::ZhCn).unwrap().command, None);
     }
 
     #[test]
     fn words_become_values() {
-        let paint = paint(&[
-            "--sampler",
-            "dpmpp-2m-sde",
-            "--schedule",
-            "ays",
-            "--precision",
-            "bf16",
-            "--noise",
-            "torch-cuda",
-        ]);
+        let paint =
+            paint(&["--sampler", "dpmpp-2m-sde", "--schedule", "ays", "--precision", "bf16", "--noise", "torch-cuda"]);
         let paint = paint.unwrap();
         assert_eq!(paint.sampler, Some(SamplerId::DpmPp2MSde));
         assert_eq!(paint.schedule, Some(ScheduleId::AlignYourSteps));
-        assert_eq!(
-            (paint.precision, paint.noise),
-            (Precision::Bf16, NoiseSource::TorchCuda)
-        );
+        assert_eq!((paint.precision, paint.noise), (Precision::Bf16, NoiseSource::TorchCuda));
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for words in [
-            &["--sampler", "dpm"][..],
-            &["--strength", "0.5"],
-            &["--no-paste"],
-            &["--seed", "-1"],
-            &["--wide"],
-        ] {
+        for words in
+            [&["--sampler", "dpm"][..], &["--strength", "0.5"], &["--no-paste"], &["--seed", "-1"], &["--wide"]]
+        {
             assert!(paint(words).is_err(), "{words:?}");
         }
         for name in ["画.jpg", "画.webp", "画", ".png"] {
@@ -372,10 +262,6 @@ mod tests {
             assert!(error.to_string().contains(".png"), "{error}");
         }
         assert!(read(["danqing", "paint", "山水", "-o", "画.PNG"], Language::ZhCn).is_ok());
-        assert_eq!(
-            paint(&["--guidance", "-1"]).unwrap().guidance,
-            Some(-1.0),
-            "ranges are the recipe's business"
-        );
+        assert_eq!(paint(&["--guidance", "-1"]).unwrap().guidance, Some(-1.0), "ranges are the recipe's business");
     }
 }

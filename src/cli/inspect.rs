@@ -32,10 +32,7 @@ pub fn describe(path: &Path, language: Language) -> Result<Vec<String>, Problem>
     match picture_format(path)? {
         Some("PNG") => Ok(picture_lines(&read_texts(path)?, language)),
         Some(format) => {
-            let texts = [
-                format!("{format} 图片，没有配方"),
-                format!("A {format} picture without a recipe"),
-            ];
+            let texts = [format!("{format} 图片，没有配方"), format!("A {format} picture without a recipe")];
             Ok(vec![pick(language, texts)])
         }
         None => Ok(model_lines(&catalog::inspect(path)?, language)),
@@ -60,16 +57,8 @@ fn picture_lines(texts: &[(String, String)], language: Language) -> Vec<String> 
         let line = |(label, value): (String, String)| labelled(label_text(&label, language), &value);
         return recipe.to_lines().into_iter().map(line).collect();
     }
-    let mut lines = vec![
-        pick(
-            language,
-            [
-                "图片里没有认得出的配方",
-                "The picture holds no recipe that is understood",
-            ],
-        )
-        .into(),
-    ];
+    let mut lines =
+        vec![pick(language, ["图片里没有认得出的配方", "The picture holds no recipe that is understood"]).into()];
     if !texts.is_empty() {
         let keys: Vec<_> = texts.iter().map(|(key, _)| key.escape_debug().to_string()).collect();
         lines.push(labelled(pick(language, ["其他文字", "other texts"]), &keys.join(", ")));
@@ -134,27 +123,14 @@ fn model_lines(model: &Inspection, language: Language) -> Vec<String> {
 }
 
 fn part_line(part: &Part, language: Language) -> String {
-    let precisions: Vec<_> = part
-        .precisions
-        .iter()
-        .map(|(name, count)| format!("{name} × {count}"))
-        .collect();
-    let class = if part.class.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", part.class)
-    };
+    let precisions: Vec<_> = part.precisions.iter().map(|(name, count)| format!("{name} × {count}")).collect();
+    let class = if part.class.is_empty() { String::new() } else { format!(" ({})", part.class) };
     let millions = part.parameters as f64 / 1e6;
     let numbers = match language {
         Language::ZhCn => format!("{} 个张量，{millions:.2} 百万参数", part.tensors),
         Language::En => format!("{} tensors, {millions:.2} M parameters", part.tensors),
     };
-    format!(
-        "  {}{class}: {numbers}, {} [{}]",
-        part.name,
-        size_text(part.bytes),
-        precisions.join(", ")
-    )
+    format!("  {}{class}: {numbers}, {} [{}]", part.name, size_text(part.bytes), precisions.join(", "))
 }
 
 /// Decimal units, as file managers and model pages use them.
@@ -162,11 +138,7 @@ fn size_text(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "kB", "MB"] {
         if value < 1000.0 {
-            return if unit == "B" {
-                format!("{bytes} B")
-            } else {
-                format!("{value:.1} {unit}")
-            };
+            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
         }
         value /= 1000.0;
     }
@@ -192,13 +164,8 @@ mod tests {
         let a1111 =
             "山水, 油画\nNegative prompt: 水印\nSteps: 20, Sampler: DPM++ 2M, CFG scale: 7, Seed: 42, Size: 512x512";
         let lines = describe(&[("parameters", a1111)]);
-        for line in [
-            "提示词: 山水, 油画",
-            "反向提示词: 水印",
-            "种子: 42",
-            "尺寸: 512×512",
-            "采样器: DPM++ 2M",
-        ] {
+        for line in ["提示词: 山水, 油画", "反向提示词: 水印", "种子: 42", "尺寸: 512×512", "采样器: DPM++ 2M"]
+        {
             assert!(lines.iter().any(|l| l == line), "{line} {lines:?}");
         }
         let lines = describe(&[("workflow", "{}")]);
@@ -212,10 +179,7 @@ mod tests {
         let path = folder.path().join("文件");
         assert_eq!(describe(&path, Language::En).unwrap_err().kind, ProblemKind::Unreadable);
         std::fs::write(&path, b"\xff\xd8\xff\xe0 jpeg").unwrap();
-        assert_eq!(
-            describe(&path, Language::En).unwrap(),
-            ["A JPEG picture without a recipe"]
-        );
+        assert_eq!(describe(&path, Language::En).unwrap(), ["A JPEG picture without a recipe"]);
         std::fs::write(&path, "neither a picture nor weights").unwrap();
         assert!(describe(&path, Language::En).is_err());
         // One tensor of two numbers.

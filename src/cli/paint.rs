@@ -24,19 +24,13 @@ use std::path::{Path, PathBuf};
 /// The first problem. Nothing is written then, unless it came up while the files were written.
 pub fn run(args: &Paint, tools: &Tools) -> Result<(), Problem> {
     let family = (tools.family)(&args.model)?;
-    let recipe = recipe(args, &family, &mut |notice| {
-        report::notice(&notice.text(tools.language))
-    })?;
+    let recipe = recipe(args, &family, &mut |notice| report::notice(&notice.text(tools.language)))?;
     check(&recipe, &family)?;
     try_places(args)?;
 
     let mut listener = Listener {
         meter: Meter::stderr(tools.language),
-        previews: args.previews.as_deref().map(|folder| Previews {
-            folder,
-            recipe: &recipe,
-            times: family.factor,
-        }),
+        previews: args.previews.as_deref().map(|folder| Previews { folder, recipe: &recipe, times: family.factor }),
         failure: None,
         cancel: tools.cancel.clone(),
     };
@@ -55,23 +49,16 @@ fn recipe(args: &Paint, family: &FamilyInfo, tell: &mut dyn FnMut(Notice)) -> Re
             if let Some(notice) = start.notice {
                 tell(notice);
             }
-            (
-                Source::Picture {
-                    picture: start.picture,
-                    strength: args.strength,
-                },
-                start.mask,
-            )
+            (Source::Picture { picture: start.picture, strength: args.strength }, start.mask)
         }
         (None, Some(_)) => return Err(Problem::new(ProblemKind::MaskWithoutPicture)),
         (None, None) => (Source::Text, None),
     };
     let size = match &source {
         Source::Picture { picture, .. } => picture.extent(),
-        Source::Text => Extent::new(
-            args.width.unwrap_or(family.native.width),
-            args.height.unwrap_or(family.native.height),
-        ),
+        Source::Text => {
+            Extent::new(args.width.unwrap_or(family.native.width), args.height.unwrap_or(family.native.height))
+        }
     };
     let seed = args.seed.unwrap_or_else(|| {
         let seed = draw_seed();
@@ -97,15 +84,8 @@ fn recipe(args: &Paint, family: &FamilyInfo, tell: &mut dyn FnMut(Notice)) -> Re
         batch: args.batch,
         noise: args.noise,
         source,
-        inpaint: mask.map(|mask| Inpaint {
-            mask,
-            feather: args.feather,
-            paste: !args.no_paste,
-        }),
-        text: TextOptions {
-            length: args.text_length,
-            attention_mask: args.attention_mask,
-        },
+        inpaint: mask.map(|mask| Inpaint { mask, feather: args.feather, paste: !args.no_paste }),
+        text: TextOptions { length: args.text_length, attention_mask: args.attention_mask },
         precision: args.precision,
     })
 }
@@ -131,27 +111,16 @@ fn try_file(path: &Path) -> Result<(), Problem> {
     if path.is_dir() {
         return Err(refuse(&"a folder has this name"));
     }
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(refuse(&"its folder does not exist"));
     }
-    tempfile::Builder::new()
-        .prefix(".danqing-")
-        .tempfile_in(folder)
-        .map(drop)
-        .map_err(|e| refuse(&e))
+    tempfile::Builder::new().prefix(".danqing-").tempfile_in(folder).map(drop).map_err(|e| refuse(&e))
 }
 
 fn write(args: &Paint, recipe: &Recipe, output: &Output) -> Result<(), Problem> {
     if output.pictures.len() != recipe.batch as usize {
-        let detail = format!(
-            "{} pictures were asked for, {} came",
-            recipe.batch,
-            output.pictures.len()
-        );
+        let detail = format!("{} pictures were asked for, {} came", recipe.batch, output.pictures.len());
         return Err(Problem::new(ProblemKind::Internal).detail(detail));
     }
     for (k, picture) in output.pictures.iter().enumerate() {
@@ -170,12 +139,7 @@ fn write(args: &Paint, recipe: &Recipe, output: &Output) -> Result<(), Problem> 
 
 /// The texts of picture `k` of the batch.
 fn texts(recipe: &Recipe, k: usize) -> Vec<(String, String)> {
-    to_texts(
-        recipe,
-        recipe.seed.wrapping_add(k as u64),
-        k as u32,
-        &model_name(&recipe.model),
-    )
+    to_texts(recipe, recipe.seed.wrapping_add(k as u64), k as u32, &model_name(&recipe.model))
 }
 
 /// What a picture says of its model: its name in the catalog, never the path, which tells more about a computer than
@@ -221,10 +185,7 @@ impl Previews<'_> {
             let Extent { width, height } = preview.extent();
             let large = Extent::new(width.saturating_mul(self.times), height.saturating_mul(self.times));
             let mut texts = texts(self.recipe, k);
-            texts.push((
-                "Comment".into(),
-                format!("Preview after step {} of {}", step.index, step.total),
-            ));
+            texts.push(("Comment".into(), format!("Preview after step {} of {}", step.index, step.total)));
             write_png(&path, &resize(preview, large, Filter::Nearest), &texts)?;
         }
         Ok(())
@@ -242,11 +203,7 @@ struct Listener<'a> {
 
 impl Listener<'_> {
     fn verdict(&self) -> ControlFlow<Stop> {
-        if self.cancel.is_requested() {
-            ControlFlow::Break(Stop::Cancelled)
-        } else {
-            ControlFlow::Continue(())
-        }
+        if self.cancel.is_requested() { ControlFlow::Break(Stop::Cancelled) } else { ControlFlow::Continue(()) }
     }
 }
 
@@ -280,9 +237,7 @@ mod tests {
 
     fn painted(words: &[&str]) -> (Recipe, Vec<Notice>) {
         let words = ["danqing", "paint", "山水", "-o", "画.png"].iter().chain(words);
-        let Some(Command::Paint(args)) = read(words, Language::ZhCn).unwrap().command else {
-            panic!()
-        };
+        let Some(Command::Paint(args)) = read(words, Language::ZhCn).unwrap().command else { panic!() };
         let mut notices = Vec::new();
         let recipe = recipe(&args, &fake_family(), &mut |notice| notices.push(notice)).unwrap();
         (recipe, notices)
@@ -292,29 +247,12 @@ mod tests {
     fn explicit_values_override_the_preset() {
         let (recipe, notices) = painted(&["--seed", "7"]);
         assert_eq!(recipe.sampling, args_preset(recipe.sampling.guidance));
-        assert_eq!(
-            (recipe.size, recipe.seed, recipe.sampling.guidance),
-            (fake_family().native, 7, 7.0)
-        );
+        assert_eq!((recipe.size, recipe.seed, recipe.sampling.guidance), (fake_family().native, 7, 7.0));
         assert!(notices.is_empty());
-        let words = [
-            "--preset",
-            "quick",
-            "--sampler",
-            "euler-a",
-            "--steps",
-            "3",
-            "--guidance",
-            "2.5",
-            "--width",
-            "64",
-        ];
+        let words = ["--preset", "quick", "--sampler", "euler-a", "--steps", "3", "--guidance", "2.5", "--width", "64"];
         let (recipe, notices) = painted(&words);
         let s = recipe.sampling;
-        assert_eq!(
-            (s.sampler, s.schedule, s.steps),
-            (SamplerId::EulerAncestral, ScheduleId::AlignYourSteps, 3)
-        );
+        assert_eq!((s.sampler, s.schedule, s.steps), (SamplerId::EulerAncestral, ScheduleId::AlignYourSteps, 3));
         assert_eq!((s.guidance, s.eta), (2.5, 1.0), "eta follows the sampler");
         assert_eq!(recipe.size, Extent::new(64, 512));
         assert_eq!(notices, [Notice::Seed(recipe.seed)]);
@@ -328,10 +266,7 @@ mod tests {
 
     #[test]
     fn names() {
-        assert_eq!(
-            numbered(Path::new("夹/画.v2.PNG"), Some(12)),
-            Path::new("夹/画.v2-12.PNG")
-        );
+        assert_eq!(numbered(Path::new("夹/画.v2.PNG"), Some(12)), Path::new("夹/画.v2-12.PNG"));
         assert_eq!(numbered(Path::new("画.png"), None), Path::new("画.png"));
     }
 }

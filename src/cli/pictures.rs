@@ -36,23 +36,14 @@ pub fn read(
 ) -> Result<Start, Problem> {
     let picture = read_picture(picture, MOST_PIXELS)?;
     let from = picture.extent();
-    let mask = mask
-        .map(|path| read_picture(path, MOST_PIXELS))
-        .transpose()?
-        .as_ref()
-        .map(Mask::from_luma);
+    let mask = mask.map(|path| read_picture(path, MOST_PIXELS)).transpose()?.as_ref().map(Mask::from_luma);
     if let Some(mask) = mask.as_ref().filter(|mask| mask.extent() != from) {
-        return Err(Problem::new(ProblemKind::MaskSizeDiffers)
-            .with("mask", mask.extent())
-            .with("picture", from));
+        return Err(Problem::new(ProblemKind::MaskSizeDiffers).with("mask", mask.extent()).with("picture", from));
     }
     let to = target(from, width, height, factor.max(1));
     let given = width.is_some() || height.is_some();
     if to.is_empty() {
-        return Err(Problem::new(ProblemKind::SizeInvalid)
-            .with("size", to)
-            .with("least", factor)
-            .with("most", from));
+        return Err(Problem::new(ProblemKind::SizeInvalid).with("size", to).with("least", factor).with("most", from));
     }
     let crops_only = !given && to.width <= from.width && to.height <= from.height;
     let notice = match (from == to, crops_only) {
@@ -70,11 +61,7 @@ pub fn read(
         // Bilinear, because Lanczos leaves ripples beside hard edges.
         Some(_) => Mask::from_luma(&fit(grey(&mask), Filter::Bilinear)),
     });
-    Ok(Start {
-        picture: Arc::new(fit(picture, Filter::Lanczos3)),
-        mask: mask.map(Arc::new),
-        notice,
-    })
+    Ok(Start { picture: Arc::new(fit(picture, Filter::Lanczos3)), mask: mask.map(Arc::new), notice })
 }
 
 /// The mask as an opaque picture, whose luma it is.
@@ -101,12 +88,7 @@ fn target(from: Extent, width: Option<u32>, height: Option<u32>, factor: u32) ->
 /// The rectangle of size `inner` in the middle of `outer`, which is at least as large.
 fn centred(outer: Extent, inner: Extent) -> IntRect {
     let start = |outer: u32, inner: u32| (outer.saturating_sub(inner) / 2) as i32;
-    IntRect::new(
-        start(outer.width, inner.width),
-        start(outer.height, inner.height),
-        inner.width,
-        inner.height,
-    )
+    IntRect::new(start(outer.width, inner.width), start(outer.height, inner.height), inner.width, inner.height)
 }
 
 /// Scales the picture until it covers `to`, and cuts off what stands out on two sides alike. The cutting comes first, so
@@ -129,10 +111,7 @@ fn cover(picture: &Pixmap, to: Extent, filter: Filter) -> Pixmap {
 fn crop(picture: &Pixmap, rect: IntRect) -> Pixmap {
     let mut part = Pixmap::new(rect.extent());
     let (x, y, width) = (rect.x as usize * 4, rect.y as usize, rect.width as usize * 4);
-    let rows = picture
-        .rgba()
-        .chunks_exact((picture.width() as usize * 4).max(1))
-        .skip(y);
+    let rows = picture.rgba().chunks_exact((picture.width() as usize * 4).max(1)).skip(y);
     for (new, old) in part.rgba_mut().chunks_exact_mut(width.max(1)).zip(rows) {
         if let Some(old) = old.get(x..x + width) {
             new.copy_from_slice(old);
@@ -157,17 +136,10 @@ mod tests {
         let from = Extent::new(1023, 770);
         assert_eq!(target(from, None, None, 8), Extent::new(1016, 768));
         assert_eq!(target(from, Some(512), None, 8), Extent::new(512, 384));
-        assert_eq!(
-            target(from, None, Some(100), 8),
-            Extent::new(128, 100),
-            "what is given stays as it is"
-        );
+        assert_eq!(target(from, None, Some(100), 8), Extent::new(128, 100), "what is given stays as it is");
         assert_eq!(target(from, Some(64), Some(640), 8), Extent::new(64, 640));
         assert_eq!(target(Extent::new(3, 900), None, None, 8), Extent::new(8, 896));
-        assert_eq!(
-            target(Extent::new(1, u32::MAX), Some(u32::MAX), None, 8).height,
-            u32::MAX / 8 * 8
-        );
+        assert_eq!(target(Extent::new(1, u32::MAX), Some(u32::MAX), None, 8).height, u32::MAX / 8 * 8);
     }
 
     #[test]
@@ -198,9 +170,7 @@ mod tests {
         let [picture, mask] = ["原图.png", "遮罩.png"].map(|name| folder.path().join(name));
         write_png(&picture, &chart(100, 60), &[]).unwrap();
         let mut half = Mask::new(Extent::new(100, 60));
-        half.bytes_mut()
-            .chunks_exact_mut(100)
-            .for_each(|row| row[50..].fill(255));
+        half.bytes_mut().chunks_exact_mut(100).for_each(|row| row[50..].fill(255));
         write_png(&mask, &grey(&half), &[]).unwrap();
 
         let start = read(&picture, Some(&mask), (None, None), 8).unwrap();
@@ -225,9 +195,6 @@ mod tests {
         write_png(&mask, &chart(60, 100), &[]).unwrap();
         let problem = read(&picture, Some(&mask), (None, None), 8).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::MaskSizeDiffers);
-        assert_eq!(
-            (problem.arg("mask"), problem.arg("picture")),
-            (Some("60×100"), Some("100×60"))
-        );
+        assert_eq!((problem.arg("mask"), problem.arg("picture")), (Some("60×100"), Some("100×60")));
     }
 }

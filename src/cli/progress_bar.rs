@@ -43,13 +43,7 @@ impl Meter {
 
     fn new(outlet: Outlet, language: Language) -> Self {
         let now = Instant::now();
-        Self {
-            outlet,
-            language,
-            phase: None,
-            began: now,
-            said: now,
-        }
+        Self { outlet, language, phase: None, began: now, said: now }
     }
 
     /// A phase begins, or goes on.
@@ -159,10 +153,7 @@ mod tests {
         run(&mut meter);
         meter.finish();
         let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
-        let starts: Vec<_> = text
-            .lines()
-            .map(|line| line.split_whitespace().next().unwrap())
-            .collect();
+        let starts: Vec<_> = text.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
         assert_eq!(starts, ["载入模型", "理解文字", "作画", "1/50", "50/50", "显影"]);
     }
 
@@ -171,17 +162,11 @@ mod tests {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden());
         let mut meter = Meter::new(Outlet::Bar(bar.clone()), Language::En);
         meter.phase(Phase::Loading { fraction: 0.5 });
-        assert_eq!(
-            (bar.position(), bar.length(), bar.message().as_str()),
-            (50, Some(100), "Loading the model")
-        );
+        assert_eq!((bar.position(), bar.length(), bar.message().as_str()), (50, Some(100), "Loading the model"));
         meter.phase(Phase::Sampling);
         assert_eq!((bar.position(), bar.prefix().as_str()), (0, ""));
         meter.step(3, 50);
-        assert_eq!(
-            (bar.position(), bar.length(), bar.message().as_str()),
-            (3, Some(50), "Painting")
-        );
+        assert_eq!((bar.position(), bar.length(), bar.message().as_str()), (3, Some(50), "Painting"));
         assert!(bar.prefix().contains("left"));
         meter.finish();
         assert!(bar.is_finished());

@@ -61,10 +61,9 @@ impl Notice {
     pub fn text(self, language: Language) -> String {
         let texts = match self {
             Notice::Seed(seed) => [format!("种子：{seed}"), format!("Seed: {seed}")],
-            Notice::Cropped { from, to } => [
-                format!("原图 {from} 居中裁剪为 {to}"),
-                format!("The picture of {from} is cropped to its middle {to}"),
-            ],
+            Notice::Cropped { from, to } => {
+                [format!("原图 {from} 居中裁剪为 {to}"), format!("The picture of {from} is cropped to its middle {to}")]
+            }
             Notice::Fitted { from, to } => [
                 format!("原图 {from} 缩放并居中裁剪为 {to}"),
                 format!("The picture of {from} is scaled and cropped to {to}"),
@@ -136,9 +135,7 @@ mod tests {
 
     #[test]
     fn the_detail_comes_after_the_summary() {
-        let problem = Problem::new(ProblemKind::Unwritable)
-            .at("/画/一.png")
-            .detail("disk full");
+        let problem = Problem::new(ProblemKind::Unwritable).at("/画/一.png").detail("disk full");
         for (language, word) in Language::ALL.into_iter().zip(["详情：", "Details: "]) {
             let lines = problem_lines(&problem, language);
             assert!(lines.ends_with(&format!("\n{word}disk full")), "{lines}");
@@ -160,24 +157,10 @@ mod tests {
 
     #[test]
     fn timings_have_their_keys() {
-        let timings = Timings {
-            step_s: vec![1.0, 2.0],
-            precision: "f32",
-            threads: 2,
-            ..Timings::default()
-        };
+        let timings = Timings { step_s: vec![1.0, 2.0], precision: "f32", threads: 2, ..Timings::default() };
         let value = timings_json(&timings);
         let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        let expected = [
-            "load_s",
-            "encode_s",
-            "step_s",
-            "decode_s",
-            "preview_s",
-            "peak_rss_mb",
-            "precision",
-            "threads",
-        ];
+        let expected = ["load_s", "encode_s", "step_s", "decode_s", "preview_s", "peak_rss_mb", "precision", "threads"];
         assert_eq!(keys, expected);
         if cfg!(target_os = "linux") {
             assert!(value["peak_rss_mb"].as_f64().unwrap() > 0.1);

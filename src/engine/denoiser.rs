@@ -32,11 +32,8 @@ pub fn denoise(
 ) -> Result<Tensor, Interrupt> {
     let scale = 1.0 / (sigma * sigma + 1.0).sqrt();
     let guided = conditioning.guidance > 1.0;
-    let text = if guided {
-        Tensor::cat(&[&conditioning.negative, &conditioning.text], 0)?
-    } else {
-        conditioning.text.clone()
-    };
+    let text =
+        if guided { Tensor::cat(&[&conditioning.negative, &conditioning.text], 0)? } else { conditioning.text.clone() };
     let mut pictures = Vec::new();
     for i in 0..x.dim(0)? {
         let x = x.narrow(0, i, 1)?;

@@ -44,7 +44,8 @@ impl EngineFolders {
     /// [`ProblemKind::ModelMissing`].
     pub fn resolve(&self, model: &Path) -> Result<PathBuf, Problem> {
         let named = self.models.iter().map(|folder| folder.join(model));
-        let found = std::iter::once(model.to_path_buf()).chain(named).find(|path| path.join("model_index.json").is_file());
+        let found =
+            std::iter::once(model.to_path_buf()).chain(named).find(|path| path.join("model_index.json").is_file());
         found.ok_or_else(|| Problem::new(ProblemKind::ModelMissing).with("model", model.display()).at(model))
     }
 
@@ -140,9 +141,10 @@ fn fitted_preview(
     }
     let preview = fit_preview(model, device, cancel)?;
     // Without a cache the fit is made again next time; that is no reason not to paint.
-    if let Err(problem) = std::fs::create_dir_all(cache).map_err(|e| Problem::new(ProblemKind::Unwritable).detail(e)).and_then(|()| {
-        write_atomically(&file, |w| serde_json::to_writer(w, &preview).map_err(std::io::Error::other))
-    }) {
+    if let Err(problem) = std::fs::create_dir_all(cache)
+        .map_err(|e| Problem::new(ProblemKind::Unwritable).detail(e))
+        .and_then(|()| write_atomically(&file, |w| serde_json::to_writer(w, &preview).map_err(std::io::Error::other)))
+    {
         tracing::warn!(%problem, "the preview's factors are not kept");
     }
     Ok(preview)
@@ -177,7 +179,8 @@ fn fit_preview(model: &dyn Model, device: &Device, cancel: &Cancel) -> Result<Li
     for planes in preview::test_pictures(side) {
         let picture = Tensor::from_vec(planes.clone(), (1, 3, side, side), device).map_err(Interrupt::from)?;
         let (mean, _) = model.encode_picture(&pass, &picture)?;
-        let mean = mean.to_device(&Device::Cpu).and_then(|m| with_values(&m, <[f32]>::to_vec)).map_err(Interrupt::from)?;
+        let mean =
+            mean.to_device(&Device::Cpu).and_then(|m| with_values(&m, <[f32]>::to_vec)).map_err(Interrupt::from)?;
         for cell in 0..cells * cells {
             latents.extend((0..channels).map(|c| mean.get(c * cells * cells + cell).copied().unwrap_or(0.0)));
             colours.push(mean_colour(&planes, side, factor, cell / cells, cell % cells));

@@ -193,7 +193,9 @@ fn to_pixmap(tensor: &Tensor, size: Extent) -> Result<Pixmap, Interrupt> {
     for (i, rgba) in picture.rgba_mut().chunks_exact_mut(4).enumerate() {
         for (channel, byte) in rgba.iter_mut().enumerate() {
             *byte = match values.get(channel * pixels + i) {
-                Some(v) if channel < 3 && v.is_finite() => ((v / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8,
+                Some(v) if channel < 3 && v.is_finite() => {
+                    ((v / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8
+                }
                 Some(_) if channel < 3 => return Err(Interrupt::NotANumber("VAE")),
                 _ => 255,
             };
@@ -204,7 +206,12 @@ fn to_pixmap(tensor: &Tensor, size: Extent) -> Result<Pixmap, Interrupt> {
 
 /// The mask at latent size: 1 is repainted. diffusers looks at the corner pixel of each square; for the studio a square
 /// is repainted as soon as any of its pixels is, lest thin strokes are lost.
-fn latent_mask(inpaint: &Inpaint, factor: u32, (height, width): (usize, usize), device: &Device) -> Result<Tensor, Interrupt> {
+fn latent_mask(
+    inpaint: &Inpaint,
+    factor: u32,
+    (height, width): (usize, usize),
+    device: &Device,
+) -> Result<Tensor, Interrupt> {
     let soft = if inpaint.paste { blend::feathered(&inpaint.mask, inpaint.feather) } else { (*inpaint.mask).clone() };
     let factor = factor as usize;
     let row = soft.extent().width as usize;
@@ -213,7 +220,8 @@ fn latent_mask(inpaint: &Inpaint, factor: u32, (height, width): (usize, usize), 
         if inpaint.paste { value > 0 } else { value >= 128 }
     };
     let reach = if inpaint.paste { factor } else { 1 };
-    let covered = |i: usize, j: usize| (0..reach).any(|dy| (0..reach).any(|dx| inside(j * factor + dx, i * factor + dy)));
+    let covered =
+        |i: usize, j: usize| (0..reach).any(|dy| (0..reach).any(|dx| inside(j * factor + dx, i * factor + dy)));
     let values: Vec<f32> = (0..height)
         .flat_map(|i| (0..width).map(move |j| (i, j)))
         .map(|(i, j)| if covered(i, j) { 1.0 } else { 0.0 })

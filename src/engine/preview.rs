@@ -135,7 +135,9 @@ mod tests {
             .map(|z| [0, 1, 2].map(|c| truth.bias[c] + z[0] * truth.matrix[0][c] + z[1] * truth.matrix[1][c]))
             .collect();
         let found = LinearPreview::fit(2, &latents, &colours);
-        for (a, b) in found.matrix.iter().flatten().chain(&found.bias).zip(truth.matrix.iter().flatten().chain(&truth.bias)) {
+        for (a, b) in
+            found.matrix.iter().flatten().chain(&found.bias).zip(truth.matrix.iter().flatten().chain(&truth.bias))
+        {
             assert!((a - b).abs() < 1e-3, "{found:?}");
         }
     }

@@ -69,23 +69,13 @@ pub fn sigmas(table: &Arc<NoiseTable>, schedule: ScheduleId, sampler: SamplerId,
                 _ => table.range(),
             };
             let karras = schedule == ScheduleId::Karras;
-            let points = if karras {
-                karras_points(low, high, steps)
-            } else {
-                exponential_points(low, high, steps)
-            };
-            let timesteps = points
-                .iter()
-                .map(|sigma| told(layout, table.t_of(*sigma), karras))
-                .collect();
+            let points = if karras { karras_points(low, high, steps) } else { exponential_points(low, high, steps) };
+            let timesteps = points.iter().map(|sigma| told(layout, table.t_of(*sigma), karras)).collect();
             (points.into_iter().map(single).collect(), timesteps, 0.0)
         }
         ScheduleId::AlignYourSteps => {
             let points = align_your_steps_points(steps);
-            let timesteps = points
-                .iter()
-                .map(|sigma| told(layout, table.t_of(*sigma), true))
-                .collect();
+            let timesteps = points.iter().map(|sigma| told(layout, table.t_of(*sigma), true)).collect();
             (points, timesteps, 0.0)
         }
     };
@@ -116,10 +106,7 @@ fn own_timesteps(table: &NoiseTable, layout: Layout, steps: usize) -> Vec<f64> {
     match table.spacing {
         Spacing::Leading => {
             let ratio = (train / points).max(1);
-            (extra..points)
-                .rev()
-                .map(|i| ((i * ratio + table.steps_offset) as f64).min(top))
-                .collect()
+            (extra..points).rev().map(|i| ((i * ratio + table.steps_offset) as f64).min(top)).collect()
         }
         // numpy's linspace of one point is the low end; a run of one step must begin with the most noise.
         Spacing::Linspace if points == 1 => vec![top],
@@ -127,16 +114,11 @@ fn own_timesteps(table: &NoiseTable, layout: Layout, steps: usize) -> Vec<f64> {
             let step = top / (points - 1) as f64;
             let at = |i: usize| if i + 1 == points { top } else { i as f64 * step };
             let whole = layout != Layout::KDiffusion;
-            (extra..points)
-                .rev()
-                .map(|i| if whole { at(i).round_ties_even() } else { single(at(i)) })
-                .collect()
+            (extra..points).rev().map(|i| if whole { at(i).round_ties_even() } else { single(at(i)) }).collect()
         }
         Spacing::Trailing => {
             let step = train as f64 / steps as f64;
-            (0..steps)
-                .map(|i| ((train as f64 - i as f64 * step).round_ties_even() - 1.0).max(0.0))
-                .collect()
+            (0..steps).map(|i| ((train as f64 - i as f64 * step).round_ties_even() - 1.0).max(0.0)).collect()
         }
     }
 }
@@ -161,9 +143,7 @@ fn ramp(count: usize) -> impl Iterator<Item = f64> {
 }
 
 /// Align Your Steps (Sabour et al. 2024), Stable Diffusion 1.5, 10 steps.
-const ALIGN_YOUR_STEPS: [f64; 11] = [
-    14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029,
-];
+const ALIGN_YOUR_STEPS: [f64; 11] = [14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029];
 
 /// The published list, or its interpolation linear in log sigma for other counts. Its last entry is where the run would
 /// end; ours end at 0.
@@ -188,13 +168,7 @@ impl Schedule {
     /// fall are left out; the network is told the fractional time steps.
     pub fn through(table: &Arc<NoiseTable>, sampler: SamplerId, points: &[f64], end: f64) -> Self {
         let timesteps = points.iter().map(|sigma| table.t_of(*sigma)).collect();
-        Self::assemble(
-            table.clone(),
-            samplers::entry(sampler).layout,
-            points.to_vec(),
-            timesteps,
-            end,
-        )
+        Self::assemble(table.clone(), samplers::entry(sampler).layout, points.to_vec(), timesteps, end)
     }
 
     fn assemble(table: Arc<NoiseTable>, layout: Layout, points: Vec<f64>, timesteps: Vec<f64>, end: f64) -> Self {
@@ -210,11 +184,7 @@ impl Schedule {
             // One step from the first level to itself, say: a run begins with noise, whatever else.
             kept.push((high, (table.train_steps() - 1) as f64));
         }
-        let end = if end >= 0.0 && kept.iter().all(|(sigma, _)| *sigma > end) {
-            end
-        } else {
-            0.0
-        };
+        let end = if end >= 0.0 && kept.iter().all(|(sigma, _)| *sigma > end) { end } else { 0.0 };
         let steps = kept.len();
         if layout == Layout::Plms
             && let Some(second) = kept.get(1).copied()
@@ -223,14 +193,7 @@ impl Schedule {
         }
         let (mut sigmas, timesteps): (Vec<f64>, Vec<f64>) = kept.into_iter().unzip();
         sigmas.push(end);
-        Self {
-            table,
-            layout,
-            sigmas,
-            timesteps,
-            steps,
-            start: 0,
-        }
+        Self { table, layout, sigmas, timesteps, steps, start: 0 }
     }
 
     /// The part of the run that image-to-image does: the last `floor(steps * strength)` steps, at least one. `strength`
@@ -240,11 +203,7 @@ impl Schedule {
     /// one pass more.
     #[must_use]
     pub fn start_at(mut self, strength: f64) -> Self {
-        let share = if strength.is_finite() {
-            strength.clamp(0.0, 1.0)
-        } else {
-            1.0
-        };
+        let share = if strength.is_finite() { strength.clamp(0.0, 1.0) } else { 1.0 };
         let run = ((self.steps as f64 * share) as usize).clamp(1, self.steps.max(1));
         self.start = self.steps.saturating_sub(run);
         self
@@ -263,10 +222,7 @@ impl Schedule {
 
     /// The sigma before the first of this run in the full run, if it was cut.
     pub(super) fn before(&self) -> Option<f64> {
-        self.start
-            .checked_sub(1)
-            .and_then(|index| self.sigmas.get(index))
-            .copied()
+        self.start.checked_sub(1).and_then(|index| self.sigmas.get(index)).copied()
     }
 
     /// Steps of the full run, before any cut.
@@ -276,11 +232,7 @@ impl Schedule {
 
     /// The time step to tell the network at `sigma`: the list's own where the list has this sigma, else by the table.
     pub fn timestep(&self, sigma: f64) -> f64 {
-        let own = self
-            .sigmas
-            .iter()
-            .zip(&self.timesteps)
-            .find(|(entry, _)| **entry == sigma);
+        let own = self.sigmas.iter().zip(&self.timesteps).find(|(entry, _)| **entry == sigma);
         own.map_or_else(|| self.table.t_of(sigma), |(_, t)| *t)
     }
 
@@ -328,10 +280,7 @@ mod tests {
     fn plms_has_its_second_point_twice_and_is_cut_as_diffusers_cuts() {
         let list = sigmas(&taiyi(), ScheduleId::Model, SamplerId::Plms, 50);
         assert_eq!(list.timesteps()[..4], [981.0, 961.0, 961.0, 941.0]);
-        assert_eq!(
-            (list.timesteps().len(), list.sigmas().len(), list.full_steps()),
-            (51, 52, 50)
-        );
+        assert_eq!((list.timesteps().len(), list.sigmas().len(), list.full_steps()), (51, 52, 50));
         assert_eq!(*list.sigmas().last().unwrap(), taiyi().range().0);
         let cut = sigmas(&taiyi(), ScheduleId::Model, SamplerId::Plms, 10).start_at(0.6);
         assert_eq!(cut.timesteps(), [601.0, 501.0, 401.0, 301.0, 201.0, 101.0, 1.0]);

@@ -42,7 +42,8 @@ impl BertTokenizer {
         if lines.len() > MOST_ENTRIES {
             return Err(invalid(format!("{} lines", lines.len())));
         }
-        let vocabulary = lines.iter().zip(0u32..).map(|(token, id)| ((*token).to_owned(), id)).collect();
+        let vocabulary: ahash::AHashMap<String, u32> =
+            lines.iter().zip(0u32..).map(|(token, id)| ((*token).to_owned(), id)).collect();
         let special = |token: &str| {
             let id = lines.iter().position(|line| *line == token).and_then(|id| u32::try_from(id).ok());
             id.ok_or_else(|| invalid(format!("{token} is missing")))

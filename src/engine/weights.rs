@@ -47,7 +47,11 @@ impl Loader<'_> {
         }
         let (report, cancel) = (&mut *self.report, &self.cancel);
         let set = open_all(&component.weights, self.cache, &mut |fraction| {
-            if cancel.is_requested() { ControlFlow::Break(Stop::Cancelled) } else { report(Phase::Converting { fraction }) }
+            if cancel.is_requested() {
+                ControlFlow::Break(Stop::Cancelled)
+            } else {
+                report(Phase::Converting { fraction })
+            }
         })?;
         let dtype = self.storage();
         Ok(Weights { set, device: self.device.clone(), dtype, cancel: self.cancel.clone() })

@@ -46,10 +46,7 @@ fn squared_distances(mask: &Mask) -> Vec<i64> {
         let squared = |x: i64, site: i64| (x - site) * (x - site) + columns[site as usize] * columns[site as usize];
         envelope.clear();
         for site in 0..width as i64 {
-            while envelope
-                .last()
-                .is_some_and(|&(old, from)| squared(from, old) > squared(from, site))
-            {
+            while envelope.last().is_some_and(|&(old, from)| squared(from, old) > squared(from, site)) {
                 envelope.pop();
             }
             let from = match envelope.last() {
@@ -77,11 +74,7 @@ fn squared_distances(mask: &Mask) -> Vec<i64> {
 fn column_distances(mask: &Mask) -> Vec<i64> {
     let (width, height) = (mask.extent().width as usize, mask.extent().height as usize);
     let none = (width + height) as i64;
-    let mut distances: Vec<i64> = mask
-        .bytes()
-        .iter()
-        .map(|&v| if v >= INSIDE { 0 } else { none })
-        .collect();
+    let mut distances: Vec<i64> = mask.bytes().iter().map(|&v| if v >= INSIDE { 0 } else { none }).collect();
     for at in width..distances.len() {
         distances[at] = distances[at].min(distances[at - width] + 1);
     }
@@ -146,6 +139,9 @@ mod tests {
     use crate::base::Extent;
     use proptest::prelude::*;
 
+    /// Base colour, patch colour, coverage.
+    type Joint = ([u8; 3], [u8; 3], u8);
+
     fn masks() -> impl Strategy<Value = Mask> {
         let value = prop_oneof![6 => Just(0u8), 1 => Just(255u8), 1 => any::<u8>()];
         (1u32..24, 1u32..24).prop_flat_map(move |(w, h)| {
@@ -156,12 +152,7 @@ mod tests {
 
     fn nearest_by_search(mask: &Mask, x: i64, y: i64, inside: impl Fn(u8) -> bool) -> Option<i64> {
         let width = i64::from(mask.extent().width);
-        let sites = mask
-            .bytes()
-            .iter()
-            .enumerate()
-            .filter(|(_, v)| inside(**v))
-            .map(|(i, _)| i as i64);
+        let sites = mask.bytes().iter().enumerate().filter(|(_, v)| inside(**v)).map(|(i, _)| i as i64);
         sites.map(|i| (i % width - x).pow(2) + (i / width - y).pow(2)).min()
     }
 
@@ -198,10 +189,7 @@ mod tests {
         let base = Pixmap::new(Extent::new(4, 4));
         let problem = paste(&base, &base, &Mask::new(Extent::new(4, 3))).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::MaskSizeDiffers);
-        assert_eq!(
-            (problem.arg("mask"), problem.arg("picture")),
-            (Some("4×3"), Some("4×4"))
-        );
+        assert_eq!((problem.arg("mask"), problem.arg("picture")), (Some("4×3"), Some("4×4")));
         let patch = Pixmap::new(Extent::new(5, 4));
         assert!(paste(&base, &patch, &Mask::new(base.extent())).is_err());
     }
@@ -211,10 +199,7 @@ mod tests {
         let extent = Extent::new(1, 1);
         let patch = Pixmap::from_rgba(extent, vec![200, 100, 50, 255]).unwrap();
         let mask = Mask::from_bytes(extent, vec![128]).unwrap();
-        assert_eq!(
-            paste(&Pixmap::new(extent), &patch, &mask).unwrap().rgba(),
-            [200, 100, 50, 128]
-        );
+        assert_eq!(paste(&Pixmap::new(extent), &patch, &mask).unwrap().rgba(), [200, 100, 50, 128]);
     }
 
     proptest! {
@@ -243,9 +228,9 @@ mod tests {
         }
 
         #[test]
-        fn pasting_keeps_takes_and_rounds(pixels: Vec<([u8; 3], [u8; 3], u8)>, alpha in 1u8..) {
+        fn pasting_keeps_takes_and_rounds(pixels: Vec<Joint>, alpha in 1u8..) {
             let extent = Extent::new(pixels.len() as u32, 1);
-            let side = |take: fn(&([u8; 3], [u8; 3], u8)) -> [u8; 3]| {
+            let side = |take: fn(&Joint) -> [u8; 3]| {
                 let rgba = pixels.iter().flat_map(|p| { let [r, g, b] = take(p); [r, g, b, alpha] }).collect();
                 Pixmap::from_rgba(extent, rgba).unwrap()
             };

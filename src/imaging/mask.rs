@@ -24,7 +24,9 @@ impl Mask {
     /// The brightness of a picture (ITU-R 601 luma, as PIL's "L" has it): white is inside.
     pub fn from_luma(picture: &Pixmap) -> Self {
         let luma = |p: &[u8]| match p {
-            [r, g, b, ..] => ((u32::from(*r) * 19595 + u32::from(*g) * 38470 + u32::from(*b) * 7471 + 0x8000) >> 16) as u8,
+            [r, g, b, ..] => {
+                ((u32::from(*r) * 19595 + u32::from(*g) * 38470 + u32::from(*b) * 7471 + 0x8000) >> 16) as u8
+            }
             _ => 0,
         };
         Self { extent: picture.extent(), data: picture.rgba().chunks_exact(4).map(luma).collect() }

@@ -33,11 +33,7 @@ pub fn write_png(path: &Path, picture: &Pixmap, texts: &[(String, String)]) -> R
 pub fn encode_png(writer: impl Write, picture: &Pixmap, texts: &[(String, String)]) -> io::Result<()> {
     let opaque = picture.rgba().chunks_exact(4).all(|p| p.last() == Some(&255));
     let mut encoder = png::Encoder::new(writer, picture.width(), picture.height());
-    encoder.set_color(if opaque {
-        png::ColorType::Rgb
-    } else {
-        png::ColorType::Rgba
-    });
+    encoder.set_color(if opaque { png::ColorType::Rgb } else { png::ColorType::Rgba });
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
     for (key, text) in texts {
@@ -45,11 +41,7 @@ pub fn encode_png(writer: impl Write, picture: &Pixmap, texts: &[(String, String
     }
     let mut encoder = encoder.write_header()?;
     if opaque {
-        let rgb: Vec<u8> = picture
-            .rgba()
-            .chunks_exact(4)
-            .flat_map(|p| p.iter().take(3).copied())
-            .collect();
+        let rgb: Vec<u8> = picture.rgba().chunks_exact(4).flat_map(|p| p.iter().take(3).copied()).collect();
         encoder.write_image_data(&rgb)?;
     } else {
         encoder.write_image_data(picture.rgba())?;
@@ -72,11 +64,7 @@ pub fn read_texts(path: &Path) -> Result<Vec<(String, String)>, Problem> {
         return Err(unreadable(io::Error::other("not a regular file")));
     }
     let texts = texts_of(BufReader::new(file)).map_err(unreadable)?;
-    texts.ok_or_else(|| {
-        Problem::new(ProblemKind::PictureUnreadable)
-            .at(path)
-            .detail("not a PNG")
-    })
+    texts.ok_or_else(|| Problem::new(ProblemKind::PictureUnreadable).at(path).detail("not a PNG"))
 }
 
 /// The texts of a PNG; `None` if it does not begin like one.
@@ -138,11 +126,7 @@ fn feed(parser: &mut StreamingDecoder, mut bytes: &[u8]) -> bool {
 /// How many chunks of each kind the parser holds: tEXt, zTXt, iTXt.
 fn counts(parser: &StreamingDecoder) -> [usize; 3] {
     parser.info().map_or([0; 3], |info| {
-        [
-            info.uncompressed_latin1_text.len(),
-            info.compressed_latin1_text.len(),
-            info.utf8_text.len(),
-        ]
+        [info.uncompressed_latin1_text.len(), info.compressed_latin1_text.len(), info.utf8_text.len()]
     })
 }
 
@@ -166,9 +150,7 @@ fn newest(parser: &StreamingDecoder, before: [usize; 3]) -> Option<(String, Stri
 /// The bytes that were taken for Latin-1, as UTF-8 if they are.
 fn utf8_or_latin1(latin1: &str) -> String {
     let bytes: Option<Vec<u8>> = latin1.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .unwrap_or_else(|| latin1.to_owned())
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| latin1.to_owned())
 }
 
 #[cfg(test)]
@@ -206,11 +188,7 @@ mod tests {
     fn pixels_and_texts_come_back_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("飞流直下三千尺.png");
-        let texts = owned(&[
-            ("parameters", "山水,\n\"油画\" 🎨\u{301}"),
-            ("danqing", "{}"),
-            ("parameters", ""),
-        ]);
+        let texts = owned(&[("parameters", "山水,\n\"油画\" 🎨\u{301}"), ("danqing", "{}"), ("parameters", "")]);
         for alpha in [255, 128] {
             write_png(&path, &small(alpha), &texts).unwrap();
             assert_eq!(read_picture(&path, 12).unwrap(), small(alpha));
@@ -245,12 +223,7 @@ mod tests {
             packed.encode(png).unwrap();
         });
         let long = "万里长城".repeat(100);
-        let expected = [
-            ("Title", "café"),
-            ("parameters", "墨竹"),
-            ("Comment", "墨竹"),
-            ("Description", long.as_str()),
-        ];
+        let expected = [("Title", "café"), ("parameters", "墨竹"), ("Comment", "墨竹"), ("Description", long.as_str())];
         assert_eq!(parse(&png), owned(&expected));
     }
 
@@ -267,11 +240,7 @@ mod tests {
         assert_eq!(parse(&png[..at]), owned(&[("one", "1")]));
         assert_eq!(parse(&png[..HEAD]), []);
         assert!(texts_of(Cursor::new(&png[..HEAD - 1])).unwrap().is_none());
-        assert!(
-            texts_of(Cursor::new(b"\xff\xd8\xff\xe0 not a PNG, but long enough to be asked"))
-                .unwrap()
-                .is_none()
-        );
+        assert!(texts_of(Cursor::new(b"\xff\xd8\xff\xe0 not a PNG, but long enough to be asked")).unwrap().is_none());
     }
 
     #[test]
@@ -294,11 +263,7 @@ mod tests {
         let problem = read_texts(&path).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::PictureUnreadable);
         assert_eq!(problem.path.as_deref(), Some(path.as_path()));
-        for (picture, key) in [
-            (Pixmap::new(Extent::new(0, 0)), "key"),
-            (small(255), ""),
-            (small(255), "中文"),
-        ] {
+        for (picture, key) in [(Pixmap::new(Extent::new(0, 0)), "key"), (small(255), ""), (small(255), "中文")] {
             let problem = write_png(&path, &picture, &owned(&[(key, "text")])).unwrap_err();
             assert_eq!(problem.kind, ProblemKind::Unwritable);
         }

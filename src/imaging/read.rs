@@ -35,9 +35,7 @@ pub fn read_picture(path: &Path, most_pixels: u64) -> Result<Pixmap, Problem> {
         return Err(Problem::new(ProblemKind::PictureUnreadable).at(path).detail(detail));
     }
     let mut bytes = Vec::new();
-    file.take(most_bytes)
-        .read_to_end(&mut bytes)
-        .map_err(|e| unreadable(&e))?;
+    file.take(most_bytes).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
     decode_picture(&bytes, most_pixels).map_err(|problem| problem.at(path))
 }
 
@@ -98,9 +96,7 @@ fn require_area(extent: Extent, most_pixels: u64) -> Result<(), Problem> {
 /// `most` is told as the largest square, which people grasp sooner than a number of pixels.
 fn too_large(extent: Extent, most_pixels: u64) -> Problem {
     let side = most_pixels.isqrt();
-    Problem::new(ProblemKind::PictureTooLarge)
-        .with("size", extent)
-        .with("most", format!("{side}×{side}"))
+    Problem::new(ProblemKind::PictureTooLarge).with("size", extent).with("most", format!("{side}×{side}"))
 }
 
 /// The extent in a PNG's first chunk; `None` if this is no PNG.
@@ -155,11 +151,8 @@ mod tests {
     #[test]
     fn the_content_decides_and_not_the_name() {
         let folder = tempfile::tempdir().unwrap();
-        for (format, name) in [
-            (ImageFormat::Png, "远山.jpg"),
-            (ImageFormat::Jpeg, "x.webp"),
-            (ImageFormat::WebP, "无"),
-        ] {
+        for (format, name) in [(ImageFormat::Png, "远山.jpg"), (ImageFormat::Jpeg, "x.webp"), (ImageFormat::WebP, "无")]
+        {
             let path = folder.path().join(name);
             std::fs::write(&path, encoded(&gradient(), format)).unwrap();
             let picture = read_picture(&path, MOST).unwrap();
@@ -192,16 +185,9 @@ mod tests {
         encoder.set_depth(png::BitDepth::Two);
         encoder.set_palette(vec![1, 2, 3, 40, 50, 60, 7, 8, 9]);
         encoder.set_trns(vec![255, 100]);
-        encoder
-            .write_header()
-            .unwrap()
-            .write_image_data(&[0b00_01_10_00])
-            .unwrap();
+        encoder.write_header().unwrap().write_image_data(&[0b00_01_10_00]).unwrap();
         let picture = decode_picture(&bytes, MOST).unwrap();
-        assert_eq!(
-            picture.rgba(),
-            [1, 2, 3, 255, 40, 50, 60, 100, 7, 8, 9, 255, 1, 2, 3, 255]
-        );
+        assert_eq!(picture.rgba(), [1, 2, 3, 255, 40, 50, 60, 100, 7, 8, 9, 255, 1, 2, 3, 255]);
     }
 
     #[test]
@@ -226,9 +212,7 @@ mod tests {
         // A table-free CRC-32 (ISO 3309) suffices for one header.
         let crc = |data: &[u8]| {
             !data.iter().fold(!0u32, |crc, &byte| {
-                (0..8).fold(crc ^ u32::from(byte), |c, _| {
-                    (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg())
-                })
+                (0..8).fold(crc ^ u32::from(byte), |c, _| (c >> 1) ^ (0xedb8_8320 & (c & 1).wrapping_neg()))
             })
         };
         for (width, height) in [(100_000u32, 100_000u32), (0x7fff_ffff, 1), (1025, 1024)] {
@@ -243,10 +227,7 @@ mod tests {
             assert_eq!(problem.arg("most"), Some("1024×1024"));
         }
         let jpeg = encoded(&gradient(), ImageFormat::Jpeg);
-        assert_eq!(
-            decode_picture(&jpeg, 24 * 16 - 1).unwrap_err().kind,
-            ProblemKind::PictureTooLarge
-        );
+        assert_eq!(decode_picture(&jpeg, 24 * 16 - 1).unwrap_err().kind, ProblemKind::PictureTooLarge);
         assert!(decode_picture(&jpeg, 24 * 16).is_ok());
     }
 
@@ -257,18 +238,9 @@ mod tests {
         let problem = read_picture(&path, MOST).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::Unreadable);
         assert_eq!(problem.path.as_deref(), Some(path.as_path()));
-        assert_eq!(
-            read_picture(folder.path(), MOST).unwrap_err().kind,
-            ProblemKind::Unreadable
-        );
+        assert_eq!(read_picture(folder.path(), MOST).unwrap_err().kind, ProblemKind::Unreadable);
         let png = encoded(&gradient(), ImageFormat::Png);
-        for bytes in [
-            b"".as_slice(),
-            b"GIF89a rest of it",
-            "墨".as_bytes(),
-            &png[..png.len() / 2],
-            &png[..20],
-        ] {
+        for bytes in [b"".as_slice(), b"GIF89a rest of it", "墨".as_bytes(), &png[..png.len() / 2], &png[..20]] {
             std::fs::write(&path, bytes).unwrap();
             let problem = read_picture(&path, MOST).unwrap_err();
             assert_eq!(problem.kind, ProblemKind::PictureUnreadable);

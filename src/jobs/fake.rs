@@ -25,11 +25,7 @@ pub fn fake_family() -> FamilyInfo {
         most_area: 2048 * 2048,
         guidance: 7.0,
         tokens: 512,
-        abilities: Abilities {
-            negative_prompt: true,
-            image_to_image: true,
-            inpaint: true,
-        },
+        abilities: Abilities { negative_prompt: true, image_to_image: true, inpaint: true },
     }
 }
 
@@ -119,14 +115,8 @@ impl Generator for FakeGenerator {
         go(progress.phase(Phase::Sampling))?;
         let total = steps(recipe);
         let small = Extent::new(recipe.size.width / FACTOR, recipe.size.height / FACTOR);
-        let seeds: Vec<u64> = (0..u64::from(recipe.batch))
-            .map(|k| recipe.seed.wrapping_add(k))
-            .collect();
-        let mut timings = Timings {
-            precision: "f32",
-            threads: 1,
-            ..Timings::default()
-        };
+        let seeds: Vec<u64> = (0..u64::from(recipe.batch)).map(|k| recipe.seed.wrapping_add(k)).collect();
+        let mut timings = Timings { precision: "f32", threads: 1, ..Timings::default() };
         let mut trace = Vec::with_capacity(total);
         for index in 1..=total {
             let start = Instant::now();
@@ -137,26 +127,14 @@ impl Generator for FakeGenerator {
             trace.push(latent(recipe, small, index, sigma));
             let noise = (total - index) as f32 / total as f32;
             let preview = || seeds.iter().map(|&seed| draw(small, seed, noise)).collect();
-            go(progress.step(Step {
-                index,
-                total,
-                sigma,
-                preview: &preview,
-            }))?;
+            go(progress.step(Step { index, total, sigma, preview: &preview }))?;
         }
 
         go(progress.phase(Phase::Decoding))?;
         let start = Instant::now();
-        let pictures = seeds
-            .iter()
-            .map(|&seed| finish(draw(recipe.size, seed, 0.0), recipe))
-            .collect();
+        let pictures = seeds.iter().map(|&seed| finish(draw(recipe.size, seed, 0.0), recipe)).collect();
         timings.decode_s = start.elapsed().as_secs_f64();
-        Ok(Output {
-            pictures,
-            trace,
-            timings,
-        })
+        Ok(Output { pictures, trace, timings })
     }
 }
 
@@ -200,12 +178,7 @@ fn finish(mut painted: Pixmap, recipe: &Recipe) -> Pixmap {
         && inpaint.paste
     {
         let kept = picture.rgba().chunks_exact(4);
-        for ((new, old), &mask) in painted
-            .rgba_mut()
-            .chunks_exact_mut(4)
-            .zip(kept)
-            .zip(inpaint.mask.bytes())
-        {
+        for ((new, old), &mask) in painted.rgba_mut().chunks_exact_mut(4).zip(kept).zip(inpaint.mask.bytes()) {
             if mask < 128 {
                 new.copy_from_slice(old);
             }
@@ -215,12 +188,7 @@ fn finish(mut painted: Pixmap, recipe: &Recipe) -> Pixmap {
 }
 
 fn latent(recipe: &Recipe, small: Extent, index: usize, sigma: f64) -> Latent {
-    let shape = [
-        recipe.batch as usize,
-        CHANNELS,
-        small.height as usize,
-        small.width as usize,
-    ];
+    let shape = [recipe.batch as usize, CHANNELS, small.height as usize, small.width as usize];
     let number = |at: usize, salt: u64| {
         let bits = mix(recipe.seed ^ salt << 48 ^ (index as u64) << 32 ^ at as u64);
         (bits >> 40) as f32 / (1u64 << 23) as f32 - 1.0

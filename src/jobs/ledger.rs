@@ -61,8 +61,7 @@ impl Running {
 
     /// Estimate of the seconds until the last step is done; `None` before the first step. Decoding comes on top.
     pub fn seconds_left(&self) -> Option<f64> {
-        self.seconds_a_step()
-            .map(|mean| mean * self.total.saturating_sub(self.index) as f64)
+        self.seconds_a_step().map(|mean| mean * self.total.saturating_sub(self.index) as f64)
     }
 
     fn step(&mut self, index: usize, total: usize, sigma: f64, seconds: f64) {
@@ -93,22 +92,13 @@ impl Default for Ledger {
 impl Ledger {
     /// An empty queue that keeps at most `budget` bytes of latents.
     pub fn new(budget: usize) -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            running: None,
-            settled: VecDeque::new(),
-            budget,
-        }
+        Self { waiting: VecDeque::new(), running: None, settled: VecDeque::new(), budget }
     }
 
     /// Puts a job at the end of the queue.
     pub fn enqueue(&mut self, recipe: Recipe) -> JobId {
         let id = JobId::fresh();
-        self.waiting.push_back(Entry {
-            id,
-            recipe,
-            state: State::Waiting,
-        });
+        self.waiting.push_back(Entry { id, recipe, state: State::Waiting });
         id
     }
 
@@ -136,13 +126,7 @@ impl Ledger {
         match event {
             Event::Started { .. } => {}
             Event::Phase { phase, .. } => running.phase = Some(*phase),
-            Event::Step {
-                index,
-                total,
-                sigma,
-                seconds,
-                ..
-            } => {
+            Event::Step { index, total, sigma, seconds, .. } => {
                 // The phase's own event may have been dropped.
                 running.phase = Some(Phase::Sampling);
                 running.step(*index, *total, *sigma, *seconds);
@@ -153,11 +137,7 @@ impl Ledger {
             }
             Event::Failed { problem, .. } => {
                 let cancelled = problem.kind == ProblemKind::Cancelled;
-                self.settle(if cancelled {
-                    State::Cancelled
-                } else {
-                    State::Failed(problem.clone())
-                });
+                self.settle(if cancelled { State::Cancelled } else { State::Failed(problem.clone()) });
             }
         }
     }
@@ -230,12 +210,7 @@ impl Ledger {
     /// The running job, and how far it is.
     pub fn running(&self) -> Option<(&Entry, &Running)> {
         match &self.running {
-            Some(
-                entry @ Entry {
-                    state: State::Running(running),
-                    ..
-                },
-            ) => Some((entry, running)),
+            Some(entry @ Entry { state: State::Running(running), .. }) => Some((entry, running)),
             _ => None,
         }
     }
@@ -295,33 +270,19 @@ mod tests {
 
     fn latents(count: usize) -> Vec<Latent> {
         let x: std::sync::Arc<[f32]> = vec![0.0; 128].into();
-        vec![
-            Latent {
-                sigma: 1.0,
-                shape: [1, 4, 4, 8],
-                x: x.clone(),
-                denoised: x
-            };
-            count
-        ]
+        vec![Latent { sigma: 1.0, shape: [1, 4, 4, 8], x: x.clone(), denoised: x }; count]
     }
 
     fn finish(ledger: &mut Ledger, trace: Vec<Latent>) -> JobId {
         let (id, recipe) = ledger.start_next().unwrap();
-        let output = Box::new(Output {
-            trace,
-            ..Output::default()
-        });
+        let output = Box::new(Output { trace, ..Output::default() });
         ledger.apply(&Event::Finished { id, recipe, output });
         id
     }
 
     fn fail(ledger: &mut Ledger, kind: ProblemKind) {
         let id = ledger.running().unwrap().0.id;
-        ledger.apply(&Event::Failed {
-            id,
-            problem: Problem::new(kind),
-        });
+        ledger.apply(&Event::Failed { id, problem: Problem::new(kind) });
     }
 
     fn order(ledger: &Ledger) -> Vec<u64> {
@@ -350,35 +311,19 @@ mod tests {
         ledger.enqueue(recipe(1, 10));
         let (id, _) = ledger.start_next().unwrap();
         ledger.apply(&Event::Started { id });
-        ledger.apply(&Event::Phase {
-            id,
-            phase: Phase::Encoding,
-        });
+        ledger.apply(&Event::Phase { id, phase: Phase::Encoding });
         assert_eq!(ledger.running().unwrap().1.phase, Some(Phase::Encoding));
         assert_eq!(ledger.running().unwrap().1.seconds_left(), None);
         // The third step's event was dropped.
         for (index, seconds) in [(1, 4.0), (2, 2.0), (4, 3.0)] {
-            ledger.apply(&Event::Step {
-                id,
-                index,
-                total: 10,
-                sigma: 1.0,
-                previews: vec![],
-                seconds,
-            });
+            ledger.apply(&Event::Step { id, index, total: 10, sigma: 1.0, previews: vec![], seconds });
         }
         let (_, running) = ledger.running().unwrap();
-        assert_eq!(
-            (running.index, running.total, running.phase),
-            (4, 10, Some(Phase::Sampling))
-        );
+        assert_eq!((running.index, running.total, running.phase), (4, 10, Some(Phase::Sampling)));
         assert_eq!(running.seconds_a_step(), Some(3.0));
         assert_eq!(running.seconds_left(), Some(18.0));
         let stranger = JobId::fresh();
-        ledger.apply(&Event::Failed {
-            id: stranger,
-            problem: Problem::new(ProblemKind::Internal),
-        });
+        ledger.apply(&Event::Failed { id: stranger, problem: Problem::new(ProblemKind::Internal) });
         assert!(ledger.running().is_some());
     }
 
@@ -413,15 +358,9 @@ mod tests {
         assert_eq!(ledger.trace(old).unwrap().len(), 2);
         let newest = finish(&mut ledger, latents(1));
         assert!(ledger.trace(old).is_none());
-        assert_eq!(
-            (ledger.trace(new).unwrap().len(), ledger.trace(newest).unwrap().len()),
-            (3, 1)
-        );
+        assert_eq!((ledger.trace(new).unwrap().len(), ledger.trace(newest).unwrap().len()), (3, 1));
         let huge = finish(&mut ledger, latents(6));
         assert!([old, new, newest, huge].iter().all(|&id| ledger.trace(id).is_none()));
-        assert!(
-            matches!(ledger.get(huge).unwrap().state, State::Done { .. }),
-            "the job itself is remembered"
-        );
+        assert!(matches!(ledger.get(huge).unwrap().state, State::Done { .. }), "the job itself is remembered");
     }
 }

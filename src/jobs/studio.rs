@@ -59,21 +59,13 @@ struct Deserted;
 
 impl Studio {
     pub fn new(factory: Box<Factory>, outbox: Sender<Event>, waker: Arc<Waker>) -> Self {
-        Self {
-            factory,
-            generator: None,
-            outbox,
-            waker,
-        }
+        Self { factory, generator: None, outbox, waker }
     }
 
     /// Paints until the session drops its end of either channel.
     pub fn work(mut self, inbox: &Receiver<Order>) {
         for order in inbox {
-            let Order {
-                request: Request::Paint { id, recipe },
-                cancel,
-            } = order;
+            let Order { request: Request::Paint { id, recipe }, cancel } = order;
             if self.paint(id, recipe, cancel).is_err() {
                 break;
             }
@@ -83,18 +75,11 @@ impl Studio {
 
     fn paint(&mut self, id: JobId, recipe: Box<Recipe>, cancel: Cancel) -> Result<(), Deserted> {
         if cancel.is_requested() {
-            return self.tell(Event::Failed {
-                id,
-                problem: Problem::new(ProblemKind::Cancelled),
-            });
+            return self.tell(Event::Failed { id, problem: Problem::new(ProblemKind::Cancelled) });
         }
         self.tell(Event::Started { id })?;
         match self.generate(id, &recipe, cancel) {
-            Ok(output) => self.tell(Event::Finished {
-                id,
-                recipe,
-                output: Box::new(output),
-            }),
+            Ok(output) => self.tell(Event::Finished { id, recipe, output: Box::new(output) }),
             Err(problem) => {
                 // Before the session hears of it, so that a retry finds the memory free.
                 if matches!(problem.kind, ProblemKind::EngineCrashed | ProblemKind::OutOfMemory) {
@@ -157,11 +142,7 @@ struct Listener {
 
 impl Listener {
     fn verdict(&self) -> ControlFlow<Stop> {
-        if self.cancel.is_requested() {
-            ControlFlow::Break(Stop::Cancelled)
-        } else {
-            ControlFlow::Continue(())
-        }
+        if self.cancel.is_requested() { ControlFlow::Break(Stop::Cancelled) } else { ControlFlow::Continue(()) }
     }
 
     /// Sends what may be lost; true if it was sent.
@@ -201,17 +182,8 @@ impl Progress for Listener {
         // This thread alone sends, so room that is seen stays.
         if !self.cancel.is_requested() && !self.outbox.is_full() {
             let previews = (step.preview)();
-            let Step {
-                index, total, sigma, ..
-            } = step;
-            self.mention(Event::Step {
-                id: self.id,
-                index,
-                total,
-                sigma,
-                previews,
-                seconds,
-            });
+            let Step { index, total, sigma, .. } = step;
+            self.mention(Event::Step { id: self.id, index, total, sigma, previews, seconds });
         }
         self.last = Instant::now();
         self.verdict()

@@ -52,23 +52,11 @@ impl Worker {
             studio.work(&inbox);
         });
         match thread {
-            Ok(thread) => Worker {
-                orders: Some(orders),
-                events,
-                flags: Mutex::default(),
-                alive,
-                thread: Some(thread),
-            },
+            Ok(thread) => Worker { orders: Some(orders), events, flags: Mutex::default(), alive, thread: Some(thread) },
             Err(error) => {
                 // Without a thread every job is refused, in words, by `submit`.
                 tracing::error!(%error, "the engine's thread cannot be started");
-                Worker {
-                    orders: None,
-                    events: never(),
-                    flags: Mutex::default(),
-                    alive,
-                    thread: None,
-                }
+                Worker { orders: None, events: never(), flags: Mutex::default(), alive, thread: None }
             }
         }
     }
@@ -92,10 +80,7 @@ impl Worker {
         let cancel = Cancel::new();
         // Before sending, so that the flag of a job that settles at once is taken out again.
         self.flags().insert(id, cancel.clone());
-        let sent = orders.try_send(Order {
-            request: Request::Paint { id, recipe },
-            cancel,
-        });
+        let sent = orders.try_send(Order { request: Request::Paint { id, recipe }, cancel });
         sent.map_err(|error| {
             self.flags().remove(&id);
             match error {
@@ -256,23 +241,17 @@ pub(super) mod tests {
             .iter()
             .map(|event| match event {
                 Event::Started { .. } => "started".to_string(),
-                Event::Phase {
-                    phase: Phase::Converting { .. } | Phase::Loading { .. },
-                    ..
-                } => "loading".into(),
+                Event::Phase { phase: Phase::Converting { .. } | Phase::Loading { .. }, .. } => "loading".into(),
                 Event::Phase { phase, .. } => format!("{phase:?}"),
-                Event::Step {
-                    index, total, previews, ..
-                } => format!("{index}/{total} {previews:?}"),
+                Event::Step { index, total, previews, .. } => format!("{index}/{total} {previews:?}"),
                 Event::Finished { output, .. } => format!("finished {:?} {}", output.pictures, output.trace.len()),
                 Event::Failed { .. } => "failed".into(),
             })
             .collect();
         let small = "[Pixmap(8×6), Pixmap(8×6)]";
         let steps = [1, 2, 3].map(|k| format!("{k}/3 {small}"));
-        let mut expected: Vec<String> = ["started", "loading", "loading", "Encoding", "Sampling"]
-            .map(Into::into)
-            .into();
+        let mut expected: Vec<String> =
+            ["started", "loading", "loading", "Encoding", "Sampling"].map(Into::into).into();
         expected.extend(steps);
         expected.extend(["Decoding".into(), "finished [Pixmap(64×48), Pixmap(64×48)] 3".into()]);
         assert_eq!(words, expected);
@@ -306,13 +285,7 @@ pub(super) mod tests {
         let worker = worker(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
         let running = worker.paint(recipe(1, 50)).unwrap();
         let waiting = worker.paint(recipe(2, 50)).unwrap();
-        while !matches!(
-            worker.wait(PATIENCE),
-            Some(Event::Phase {
-                phase: Phase::Sampling,
-                ..
-            })
-        ) {}
+        while !matches!(worker.wait(PATIENCE), Some(Event::Phase { phase: Phase::Sampling, .. })) {}
         let start = Instant::now();
         worker.cancel(waiting);
         worker.cancel(running);
@@ -380,12 +353,7 @@ pub(super) mod tests {
                 Vec::new()
             };
             for index in 1..=1000 {
-                let _ = progress.step(Step {
-                    index,
-                    total: 1000,
-                    sigma: 0.0,
-                    preview: &preview,
-                });
+                let _ = progress.step(Step { index, total: 1000, sigma: 0.0, preview: &preview });
             }
             let _ = self.done.send(());
             Ok(Output::default())
@@ -398,21 +366,12 @@ pub(super) mod tests {
         let drawn = Arc::new(AtomicUsize::new(0));
         let counter = drawn.clone();
         let worker = Worker::spawn(
-            move || {
-                Ok(Box::new(Counting {
-                    drawn: counter.clone(),
-                    done: done.clone(),
-                }) as Box<dyn Generator>)
-            },
+            move || Ok(Box::new(Counting { drawn: counter.clone(), done: done.clone() }) as Box<dyn Generator>),
             || {},
         );
         let ids = [worker.paint(recipe(1, 1)).unwrap(), worker.paint(recipe(2, 1)).unwrap()];
         wait.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(
-            drawn.load(Ordering::SeqCst),
-            MOST_EVENTS - 1,
-            "one place was taken by Started"
-        );
+        assert_eq!(drawn.load(Ordering::SeqCst), MOST_EVENTS - 1, "one place was taken by Started");
         for id in ids {
             let events = until_settled(&worker);
             assert!(matches!(events.first(), Some(Event::Started { id: started }) if *started == id));
@@ -427,23 +386,12 @@ pub(super) mod tests {
         let slow = worker(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
         slow.paint(recipe(1, 50)).unwrap();
         slow.paint(recipe(1, 50)).unwrap();
-        while !matches!(
-            slow.wait(PATIENCE),
-            Some(Event::Phase {
-                phase: Phase::Sampling,
-                ..
-            })
-        ) {}
+        while !matches!(slow.wait(PATIENCE), Some(Event::Phase { phase: Phase::Sampling, .. })) {}
         drop(slow);
         // While a result waits for room that never comes.
         let (done, wait) = bounded(4);
         let stuck = Worker::spawn(
-            move || {
-                Ok(Box::new(Counting {
-                    drawn: Arc::default(),
-                    done: done.clone(),
-                }) as Box<dyn Generator>)
-            },
+            move || Ok(Box::new(Counting { drawn: Arc::default(), done: done.clone() }) as Box<dyn Generator>),
             || {},
         );
         stuck.paint(recipe(1, 1)).unwrap();
@@ -454,16 +402,10 @@ pub(super) mod tests {
 
     #[test]
     fn if_the_thread_dies_its_jobs_fail() {
-        let worker = Worker::spawn(
-            || Ok(Box::new(FakeGenerator::new()) as Box<dyn Generator>),
-            || panic!("铃"),
-        );
+        let worker = Worker::spawn(|| Ok(Box::new(FakeGenerator::new()) as Box<dyn Generator>), || panic!("铃"));
         let id = worker.paint(recipe(1, 1)).unwrap();
         let events = until_settled(&worker);
-        assert_eq!(
-            (problem(&events).kind, events.last().unwrap().id()),
-            (ProblemKind::EngineCrashed, id)
-        );
+        assert_eq!((problem(&events).kind, events.last().unwrap().id()), (ProblemKind::EngineCrashed, id));
         assert!(worker.poll().is_none());
         assert_eq!(worker.paint(recipe(1, 1)).unwrap_err().kind, ProblemKind::EngineCrashed);
     }

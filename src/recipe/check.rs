@@ -40,9 +40,7 @@ pub fn check(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> {
     for prompt in [&recipe.prompt, &recipe.negative] {
         let length = prompt.chars().count();
         if length > PROMPT_LIMIT {
-            return Err(Problem::new(ProblemKind::PromptTooLong)
-                .with("length", length)
-                .with("limit", PROMPT_LIMIT));
+            return Err(Problem::new(ProblemKind::PromptTooLong).with("length", length).with("limit", PROMPT_LIMIT));
         }
     }
     check_size(recipe.size, family)?;
@@ -83,11 +81,7 @@ fn bounds_fault(size: Extent, family: &FamilyInfo) -> Option<String> {
     } else if long > short * ASPECT_LIMIT {
         Some(format!("one side is at most {ASPECT_LIMIT} times the other"))
     } else if size.area() > family.most_area {
-        Some(format!(
-            "{} pixels; the model takes at most {}",
-            size.area(),
-            family.most_area
-        ))
+        Some(format!("{} pixels; the model takes at most {}", size.area(), family.most_area))
     } else {
         None
     }
@@ -95,9 +89,7 @@ fn bounds_fault(size: Extent, family: &FamilyInfo) -> Option<String> {
 
 /// The side of the largest square that is accepted.
 fn square_limit(family: &FamilyInfo) -> u32 {
-    let side = u32::try_from(family.most_area.isqrt())
-        .unwrap_or(u32::MAX)
-        .min(SIDE_LIMITS.1);
+    let side = u32::try_from(family.most_area.isqrt()).unwrap_or(u32::MAX).min(SIDE_LIMITS.1);
     side - side % family.factor.max(1)
 }
 
@@ -106,29 +98,14 @@ fn nearest_valid(size: Extent, family: &FamilyInfo) -> Extent {
     let factor = family.factor.max(1);
     let around = |side: u32| {
         let down = side - side % factor;
-        [
-            down,
-            if down == side {
-                side
-            } else {
-                down.saturating_add(factor)
-            },
-        ]
+        [down, if down == side { side } else { down.saturating_add(factor) }]
     };
     let distance = |e: &Extent| {
-        let (x, y) = (
-            u64::from(e.width.abs_diff(size.width)),
-            u64::from(e.height.abs_diff(size.height)),
-        );
+        let (x, y) = (u64::from(e.width.abs_diff(size.width)), u64::from(e.height.abs_diff(size.height)));
         x * x + y * y
     };
-    let pairs = around(size.width)
-        .into_iter()
-        .flat_map(|w| around(size.height).map(|h| Extent::new(w, h)));
-    pairs
-        .filter(|e| bounds_fault(*e, family).is_none())
-        .min_by_key(distance)
-        .unwrap_or(family.native)
+    let pairs = around(size.width).into_iter().flat_map(|w| around(size.height).map(|h| Extent::new(w, h)));
+    pairs.filter(|e| bounds_fault(*e, family).is_none()).min_by_key(distance).unwrap_or(family.native)
 }
 
 fn check_numbers(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> {
@@ -151,20 +128,12 @@ fn check_numbers(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> {
 
 /// NaN is in no range.
 fn require<T: PartialOrd + Display>(name: &str, value: T, least: T, most: T) -> Result<(), Problem> {
-    if value >= least && value <= most {
-        Ok(())
-    } else {
-        Err(value_invalid(name, value, least, most))
-    }
+    if value >= least && value <= most { Ok(()) } else { Err(value_invalid(name, value, least, most)) }
 }
 
 fn value_invalid(name: &str, value: impl Display, least: impl Display, most: impl Display) -> Problem {
     let problem = Problem::new(ProblemKind::ValueInvalid);
-    problem
-        .with("name", name)
-        .with("value", value)
-        .with("least", least)
-        .with("most", most)
+    problem.with("name", name).with("value", value).with("least", least).with("most", most)
 }
 
 /// The run has floor(steps · strength) steps, of which there must be one.
@@ -199,9 +168,7 @@ fn check_source(recipe: &Recipe) -> Result<(), Problem> {
             .with("size", recipe.size)
             .with("least", picture)
             .with("most", picture)
-            .detail(format!(
-                "the source picture is {picture}; scale it to the recipe's size first"
-            ))),
+            .detail(format!("the source picture is {picture}; scale it to the recipe's size first"))),
         _ => Ok(()),
     }
 }
@@ -211,10 +178,7 @@ fn check_abilities(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> 
     let asked = [
         (!recipe.negative.is_empty() && !can.negative_prompt, "negative-prompt"),
         (recipe.inpaint.is_some() && !can.inpaint, "inpaint"),
-        (
-            recipe.inpaint.is_none() && recipe.source != Source::Text && !can.image_to_image,
-            "image-to-image",
-        ),
+        (recipe.inpaint.is_none() && recipe.source != Source::Text && !can.image_to_image, "image-to-image"),
     ];
     match asked.into_iter().find(|(missing, _)| *missing) {
         Some((_, ability)) => Err(Problem::new(ProblemKind::AbilityMissing)
@@ -242,11 +206,7 @@ mod tests {
             most_area: 1024 * 1024,
             guidance: 7.5,
             tokens: 512,
-            abilities: Abilities {
-                negative_prompt: true,
-                image_to_image: true,
-                inpaint: true,
-            },
+            abilities: Abilities { negative_prompt: true, image_to_image: true, inpaint: true },
         }
     }
 
@@ -272,15 +232,8 @@ mod tests {
         let mask = Mask::from_bytes(size, vec![white; 128 * 64]).unwrap();
         Recipe {
             size,
-            source: Source::Picture {
-                picture: Arc::new(Pixmap::new(size)),
-                strength: 0.75,
-            },
-            inpaint: Some(Inpaint {
-                mask: Arc::new(mask),
-                feather: 8.0,
-                paste: true,
-            }),
+            source: Source::Picture { picture: Arc::new(Pixmap::new(size)), strength: 0.75 },
+            inpaint: Some(Inpaint { mask: Arc::new(mask), feather: 8.0, paste: true }),
             ..recipe()
         }
     }
@@ -290,10 +243,7 @@ mod tests {
     }
 
     fn sized(width: u32, height: u32) -> Recipe {
-        Recipe {
-            size: Extent::new(width, height),
-            ..recipe()
-        }
+        Recipe { size: Extent::new(width, height), ..recipe() }
     }
 
     #[test]
@@ -307,63 +257,34 @@ mod tests {
 
     #[test]
     fn a_prompt_is_measured_in_characters() {
-        let at_limit = Recipe {
-            prompt: "字".repeat(2000),
-            ..recipe()
-        };
+        let at_limit = Recipe { prompt: "字".repeat(2000), ..recipe() };
         check(&at_limit, &family()).unwrap();
-        let problem = refused(&Recipe {
-            negative: "字".repeat(2001),
-            ..recipe()
-        });
+        let problem = refused(&Recipe { negative: "字".repeat(2001), ..recipe() });
         assert_eq!(problem.kind, ProblemKind::PromptTooLong);
-        assert_eq!(
-            (problem.arg("length"), problem.arg("limit")),
-            (Some("2001"), Some("2000"))
-        );
+        assert_eq!((problem.arg("length"), problem.arg("limit")), (Some("2001"), Some("2000")));
     }
 
     #[test]
     fn impossible_sizes_are_invalid() {
-        for (width, height) in [
-            (0, 0),
-            (1, 20000),
-            (63, 64),
-            (4104, 512),
-            (64, 520),
-            (1032, 1024),
-            (u32::MAX, u32::MAX),
-        ] {
+        for (width, height) in
+            [(0, 0), (1, 20000), (63, 64), (4104, 512), (64, 520), (1032, 1024), (u32::MAX, u32::MAX)]
+        {
             let problem = refused(&sized(width, height));
             assert_eq!(problem.kind, ProblemKind::SizeInvalid, "{width}×{height}");
             assert_eq!(problem.arg("size"), Some(format!("{width}×{height}").as_str()));
-            assert_eq!(
-                (problem.arg("least"), problem.arg("most")),
-                (Some("64×64"), Some("1024×1024"))
-            );
+            assert_eq!((problem.arg("least"), problem.arg("most")), (Some("64×64"), Some("1024×1024")));
         }
     }
 
     #[test]
     fn an_uneven_size_gets_the_nearest_good_one() {
-        for ((width, height), suggestion) in [
-            ((513, 512), "512×512"),
-            ((517, 77), "520×80"),
-            ((1023, 1025), "1024×1024"),
-        ] {
-            let problem = check_size(
-                Extent::new(width, height),
-                &FamilyInfo {
-                    most_area: 1025 * 1024,
-                    ..family()
-                },
-            );
+        for ((width, height), suggestion) in
+            [((513, 512), "512×512"), ((517, 77), "520×80"), ((1023, 1025), "1024×1024")]
+        {
+            let problem = check_size(Extent::new(width, height), &FamilyInfo { most_area: 1025 * 1024, ..family() });
             let problem = problem.unwrap_err();
             assert_eq!(problem.kind, ProblemKind::SizeUneven);
-            assert_eq!(
-                (problem.arg("factor"), problem.arg("suggestion")),
-                (Some("8"), Some(suggestion))
-            );
+            assert_eq!((problem.arg("factor"), problem.arg("suggestion")), (Some("8"), Some(suggestion)));
         }
     }
 
@@ -410,13 +331,7 @@ mod tests {
             assert_eq!(problem.kind, ProblemKind::ValueInvalid);
             assert_eq!(problem.arg("name"), Some(name));
         }
-        for good in [
-            strength(1.0),
-            strength(0.05),
-            feather(256.0),
-            length(77),
-            with(&|r| r.sampling.guidance = 0.0),
-        ] {
+        for good in [strength(1.0), strength(0.05), feather(256.0), length(77), with(&|r| r.sampling.guidance = 0.0)] {
             check(&good, &family()).unwrap();
         }
         assert_eq!(sampling.steps, 20);
@@ -432,50 +347,27 @@ mod tests {
         assert_eq!(refused(&inpainting(127)).kind, ProblemKind::MaskEmpty);
         let mut recipe = inpainting(255);
         let other = Arc::new(Pixmap::new(Extent::new(64, 64)));
-        recipe.source = Source::Picture {
-            picture: other,
-            strength: 0.5,
-        };
+        recipe.source = Source::Picture { picture: other, strength: 0.5 };
         let problem = refused(&recipe);
         assert_eq!(problem.kind, ProblemKind::MaskSizeDiffers);
-        assert_eq!(
-            (problem.arg("mask"), problem.arg("picture")),
-            (Some("128×64"), Some("64×64"))
-        );
+        assert_eq!((problem.arg("mask"), problem.arg("picture")), (Some("128×64"), Some("64×64")));
         recipe.inpaint = None;
         let problem = refused(&recipe);
         assert_eq!(problem.kind, ProblemKind::SizeInvalid);
-        assert_eq!(
-            (problem.arg("size"), problem.arg("most")),
-            (Some("128×64"), Some("64×64"))
-        );
+        assert_eq!((problem.arg("size"), problem.arg("most")), (Some("128×64"), Some("64×64")));
     }
 
     #[test]
     fn what_a_family_cannot_do_is_refused() {
-        let none = Abilities {
-            negative_prompt: false,
-            image_to_image: false,
-            inpaint: false,
-        };
-        let family = FamilyInfo {
-            abilities: none,
-            ..family()
-        };
+        let none = Abilities { negative_prompt: false, image_to_image: false, inpaint: false };
+        let family = FamilyInfo { abilities: none, ..family() };
         let mut picture = inpainting(255);
         picture.negative.clear();
         for ability in ["negative-prompt", "inpaint", "image-to-image"] {
-            let recipe = if ability == "negative-prompt" {
-                &recipe()
-            } else {
-                &picture
-            };
+            let recipe = if ability == "negative-prompt" { &recipe() } else { &picture };
             let problem = check(recipe, &family).unwrap_err();
             assert_eq!(problem.kind, ProblemKind::AbilityMissing);
-            assert_eq!(
-                (problem.arg("model"), problem.arg("ability")),
-                (Some("xiaotu"), Some(ability))
-            );
+            assert_eq!((problem.arg("model"), problem.arg("ability")), (Some("xiaotu"), Some(ability)));
             if ability == "inpaint" {
                 picture.inpaint = None;
             }

@@ -70,8 +70,12 @@ pub trait Progress {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Phase {
     /// A pickle is converted to safetensors, once in a model's life.
-    Converting { fraction: f64 },
-    Loading { fraction: f64 },
+    Converting {
+        fraction: f64,
+    },
+    Loading {
+        fraction: f64,
+    },
     /// The prompt (and the picture, if there is one) is encoded.
     Encoding,
     Sampling,

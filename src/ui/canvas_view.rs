@@ -92,7 +92,7 @@ fn finished(
                 (Command::ReuseSeed, Icon::Pin),
                 (Command::ReuseRecipe, Icon::Reuse),
             ] {
-                let button = icon_button(ui, icon, &text(language, &command.text_id()), false);
+                let button = icon_button(ui, icon, &text(language, &command.text_id()), None);
                 if tip(button, language, &command).clicked() {
                     out.push(command);
                 }
@@ -148,7 +148,9 @@ fn blank_mark(ui: &Ui, rect: Rect, t: &Tokens) {
 
 fn progress(ui: &mut Ui, place: Rect, state: &State, t: &Tokens) {
     let language = state.language;
-    let Some((_, running)) = state.ledger.running() else { return };
+    let Some((_, running)) = state.ledger.running() else {
+        return;
+    };
     let (words, share) = match running.phase {
         None => (text(language, "phase-waking"), 0.0),
         Some(Phase::Converting { fraction }) => (percent(language, "phase-converting", fraction), fraction),

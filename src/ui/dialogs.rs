@@ -4,12 +4,27 @@ use crate::app::Command;
 use crate::base::ImageId;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// An answer that comes sooner is not a person's: the system has no dialog to show.
+const TOO_SOON: Duration = Duration::from_millis(250);
+
+/// How a dialog ended.
+#[derive(Debug)]
+pub enum Answer {
+    /// Do this.
+    Chosen(Command),
+    /// The person changed their mind.
+    Declined,
+    /// The system could not show a dialog.
+    Missing,
+}
 
 /// Collects the answers of the dialogs.
 #[derive(Debug)]
 pub struct Dialogs {
-    answers: Receiver<Option<Command>>,
-    outbox: Sender<Option<Command>>,
+    answers: Receiver<Answer>,
+    outbox: Sender<Answer>,
     open: bool,
 }
 
@@ -29,7 +44,12 @@ impl Dialogs {
         let (outbox, ctx) = (self.outbox.clone(), ctx.clone());
         let ask = move || {
             let dialog = rfd::FileDialog::new().set_title(title).set_file_name(file_name).add_filter("PNG", &["png"]);
-            let answer = dialog.save_file().map(|path| Command::SaveTo(id, with_extension(path)));
+            let asked = Instant::now();
+            let answer = match dialog.save_file() {
+                Some(path) => Answer::Chosen(Command::SaveTo(id, with_extension(path))),
+                None if asked.elapsed() < TOO_SOON => Answer::Missing,
+                None => Answer::Declined,
+            };
             // The window may be gone.
             let _ = outbox.send(answer);
             ctx.request_repaint();
@@ -41,10 +61,10 @@ impl Dialogs {
     }
 
     /// The answer of a dialog, if it has come; never blocks.
-    pub fn poll(&mut self) -> Option<Command> {
+    pub fn poll(&mut self) -> Option<Answer> {
         let answer = self.answers.try_recv().ok()?;
         self.open = false;
-        answer
+        Some(answer)
     }
 }
 

@@ -38,13 +38,14 @@ pub fn commands(ctx: &Context, composition: &mut Composition) -> Vec<Command> {
     if composing {
         return Vec::new();
     }
-    let typing = ctx.text_edit_focused();
+    // A slider wants the arrows as a text field wants letters.
+    let focused = ctx.memory(|memory| memory.focused().is_some());
     let menu = Popup::is_any_open(ctx);
     let mut pressed = Vec::new();
     for (shortcut, command) in KEYS {
-        // An open menu is closed by Esc, and a text field owns its letters and arrows.
-        let free = !(typing && shortcut.is_single_key()) && !(menu && shortcut.key == Key::Escape);
-        if free && ctx.input_mut(|input| input.consume_shortcut(&keys(*shortcut))) {
+        // An open menu is closed by Esc, and what has the focus owns letters and arrows.
+        let taken = (focused && shortcut.is_single_key()) || (menu && shortcut.key == Key::Escape);
+        if !taken && ctx.input_mut(|input| input.consume_shortcut(&keys(*shortcut))) {
             pressed.push(command.clone());
         }
     }

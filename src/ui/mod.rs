@@ -14,4 +14,5 @@ mod theme;
 mod toasts;
 mod widgets;
 
+pub use crate::app::Setup;
 pub use shell::{Shell, prepare, run};

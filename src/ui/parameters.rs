@@ -2,7 +2,9 @@
 
 use super::icons::Icon;
 use super::theme::{BODY, CONTROL, GRID, SMALL, sans, tokens};
-use super::widgets::{Choice, choices, faint, heading, icon_button, icon_button_sized, link, menu_sign, name, tip, tip_text};
+use super::widgets::{
+    Choice, choices, faint, heading, icon_button, icon_button_sized, link, menu_sign, name, tip, tip_text,
+};
 use crate::app::plan::{SHAPES, shaped};
 use crate::app::{Command, State};
 use crate::base::Extent;
@@ -40,7 +42,9 @@ fn shape(ui: &mut Ui, state: &mut State) {
         heading(ui, &text(language, "label-shape"));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| faint(ui, state.draft.size.to_string()));
     });
-    let Some(family) = state.model().map(|model| model.family.clone()) else { return };
+    let Some(family) = state.model().map(|model| model.family.clone()) else {
+        return;
+    };
     ui.horizontal(|ui| {
         let gap = 4.0;
         ui.spacing_mut().item_spacing.x = gap;
@@ -50,7 +54,7 @@ fn shape(ui: &mut Ui, state: &mut State) {
             let words = format!("{across}:{down}");
             let sign = Icon::Shape(across, down);
             let chosen = state.draft.size == size;
-            let button = icon_button_sized(ui, sign, &words, chosen, vec2(width.floor(), CONTROL + 4.0));
+            let button = icon_button_sized(ui, sign, &words, Some(chosen), vec2(width.floor(), CONTROL + 4.0));
             if tip_text(button, &words, Some(&size.to_string())).clicked() {
                 state.draft.size = size;
             }
@@ -105,7 +109,7 @@ fn seed(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
                 (Command::KeepSeed, Icon::Pin, state.draft.seed.kept),
                 (Command::Dice, Icon::Dice, !state.draft.seed.kept),
             ] {
-                let button = icon_button(ui, icon, &text(language, &command.text_id()), chosen);
+                let button = icon_button(ui, icon, &text(language, &command.text_id()), Some(chosen));
                 if tip(button, language, &command).clicked() {
                     out.push(command);
                 }
@@ -207,6 +211,10 @@ fn slider<N: egui::emath::Numeric>(
             let number = ui.add_sized(vec2(7.0 * GRID, CONTROL), number).accessible_name(label.clone());
             tip_text(number, tip, None);
             ui.spacing_mut().slider_width = ui.available_width() - GRID;
+            // The knob's size follows the height of a control.
+            ui.spacing_mut().interact_size.y = 2.25 * GRID;
+            ui.visuals_mut().widgets.inactive.bg_fill = tokens(ui).line_strong;
+            ui.visuals_mut().widgets.inactive.fg_stroke.color = tokens(ui).ink_soft;
             let slider = Slider::new(value, least..=most).show_value(false).clamping(SliderClamping::Never);
             let slider = if decimals == 0 { slider } else { slider.step_by(0.1_f64.powi(decimals as i32) * 5.0) };
             tip_text(ui.add(slider).accessible_name(label.clone()), tip, None);
@@ -225,7 +233,8 @@ fn combo<T: Copy + PartialEq>(
     row(ui, |ui| {
         name_column(ui, label);
         let mut chosen = None;
-        let combo = ComboBox::from_id_salt(label).width(ui.available_width()).icon(menu_sign).selected_text(title(current));
+        let combo =
+            ComboBox::from_id_salt(label).width(ui.available_width()).icon(menu_sign).selected_text(title(current));
         let response = combo
             .show_ui(ui, |ui| {
                 for &item in all {

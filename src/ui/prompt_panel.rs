@@ -21,7 +21,8 @@ pub fn model(ui: &mut Ui, state: &State) -> Option<usize> {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             let none = text(language, "label-no-model");
             let current = state.model().map_or(none, |model| model.name.clone());
-            let combo = ComboBox::from_id_salt("model").width(25.0 * GRID).truncate().icon(menu_sign).selected_text(current);
+            let combo =
+                ComboBox::from_id_salt("model").width(25.0 * GRID).truncate().icon(menu_sign).selected_text(current);
             let response = combo
                 .show_ui(ui, |ui| {
                     for (index, model) in state.models.iter().enumerate() {

@@ -1,13 +1,13 @@
 //! The window as a whole: where its parts stand, and how a frame goes.
 
-use super::dialogs::Dialogs;
+use super::dialogs::{Answer, Dialogs};
 use super::icons::{Icon, seal};
 use super::input::{Composition, commands};
 use super::textures::Textures;
 use super::theme::{GRID, MARGIN, PANEL_WIDTH, serif, set_shade, tokens};
 use super::widgets::{icon_button, link, tip, wide_button};
 use super::{canvas_view, fonts, parameters, prompt_panel, strip, theme, toasts};
-use crate::app::{Command, Effect, Session, Setup, Shade, State};
+use crate::app::{Command, Effect, Said, Session, Setup, Shade, State};
 use crate::base::{Problem, ProblemKind};
 use crate::words::{Language, text};
 use egui::{
@@ -88,8 +88,10 @@ impl Shell {
     /// Takes in what the threads have reported. It also runs while the window is hidden.
     pub fn logic(&mut self, ctx: &Context) {
         self.session.drain();
-        if let Some(command) = self.dialogs.poll() {
-            self.command(ctx, command);
+        match self.dialogs.poll() {
+            Some(Answer::Chosen(command)) => self.command(ctx, command),
+            Some(Answer::Missing) => self.session.state.say(Said::Note("note-no-dialog", Vec::new())),
+            Some(Answer::Declined) | None => {}
         }
         if let Some(next) = self.session.tick(Instant::now()) {
             ctx.request_repaint_after(next);
@@ -205,7 +207,7 @@ fn header(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let shade = Command::SwitchShade;
                 let sign = if state.shade == Shade::Dark { Icon::Sun } else { Icon::Moon };
-                let button = icon_button(ui, sign, &text(language, &shade.text_id()), false);
+                let button = icon_button(ui, sign, &text(language, &shade.text_id()), None);
                 if tip(button, language, &shade).clicked() {
                     out.push(shade);
                 }

@@ -7,8 +7,8 @@ use crate::app::state::{Forming, Painting};
 use crate::app::{Command, State, View};
 use crate::words::{text, text_with};
 use egui::{
-    CornerRadius, Image, Margin, Rect, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, TextureHandle, Ui, WidgetInfo,
-    load::SizedTexture, vec2,
+    CornerRadius, Image, Margin, Rect, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, TextureHandle, Ui,
+    WidgetInfo, load::SizedTexture, vec2,
 };
 
 /// Height of a thumbnail.

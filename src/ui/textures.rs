@@ -5,6 +5,7 @@ use crate::base::{ImageId, JobId};
 use crate::imaging::Pixmap;
 use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// See the module.
 #[derive(Default)]
@@ -30,11 +31,13 @@ impl Textures {
 
     /// The thumbnail of a painting; `None` until it is made.
     pub fn thumbnail(&mut self, ctx: &Context, id: ImageId, thumbnail: Option<&Pixmap>) -> Option<&TextureHandle> {
-        if !self.thumbnails.contains_key(&id) {
-            let handle = ctx.load_texture("thumbnail", image(ctx, thumbnail?)?, TextureOptions::LINEAR);
-            self.thumbnails.insert(id, handle);
+        match self.thumbnails.entry(id) {
+            Entry::Occupied(place) => Some(place.into_mut()),
+            Entry::Vacant(place) => {
+                let image = image(ctx, thumbnail?)?;
+                Some(place.insert(ctx.load_texture("thumbnail", image, TextureOptions::LINEAR)))
+            }
         }
-        self.thumbnails.get(&id)
     }
 
     /// The whole picture; one is kept at a time.

@@ -156,7 +156,8 @@ fn style(t: &Tokens, base: Visuals) -> Style {
     spacing.tooltip_width = 40.0 * GRID;
     spacing.combo_height = 40.0 * GRID;
     spacing.icon_width = 18.0;
-    spacing.scroll = ScrollStyle { bar_width: 6.0, floating_width: 3.0, floating_allocated_width: 0.0, ..ScrollStyle::floating() };
+    spacing.scroll =
+        ScrollStyle { bar_width: 6.0, floating_width: 3.0, floating_allocated_width: 0.0, ..ScrollStyle::floating() };
     style.interaction.tooltip_delay = 0.4;
     style.interaction.selectable_labels = false;
     style

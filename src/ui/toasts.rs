@@ -17,7 +17,8 @@ pub fn show(ctx: &Context, state: &State, out: &mut Vec<Command>) {
     if state.messages.is_empty() {
         return;
     }
-    let area = Area::new(Id::unique("messages")).order(Order::Foreground).anchor(Align2::RIGHT_TOP, vec2(-MARGIN, MARGIN));
+    let area =
+        Area::new(Id::unique("messages")).order(Order::Foreground).anchor(Align2::RIGHT_TOP, vec2(-MARGIN, MARGIN));
     area.show(ctx, |ui| {
         ui.set_width(WIDTH);
         ui.spacing_mut().item_spacing.y = GRID;
@@ -38,7 +39,7 @@ fn card(ui: &mut Ui, language: Language, message: &Message, out: &mut Vec<Comman
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 4.0;
-            let mark = match &message.said {
+            match &message.said {
                 Said::Problem(problem) => {
                     problem_card(ui, language, message, problem, out);
                     if problem.severity == Severity::Note { t.jade } else { t.cinnabar }
@@ -47,8 +48,7 @@ fn card(ui: &mut Ui, language: Language, message: &Message, out: &mut Vec<Comman
                     title(ui, language, message.id, &text_with(language, id, args), out);
                     t.jade
                 }
-            };
-            mark
+            }
         });
     stripe(ui, shown.response.rect, shown.inner);
 }
@@ -62,7 +62,7 @@ fn stripe(ui: &Ui, card: Rect, color: Color32) {
 fn title(ui: &mut Ui, language: Language, id: u64, words: &str, out: &mut Vec<Command>) {
     ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
         let close = Command::Dismiss(id);
-        let button = icon_button_sized(ui, Icon::Close, &text(language, &close.text_id()), false, Vec2::splat(24.0));
+        let button = icon_button_sized(ui, Icon::Close, &text(language, &close.text_id()), None, Vec2::splat(24.0));
         if tip(button, language, &close).clicked() {
             out.push(close);
         }

@@ -40,17 +40,20 @@ pub fn faint(ui: &mut Ui, words: impl Into<String>) -> Response {
     ui.label(egui::RichText::new(words).size(SMALL).color(tokens(ui).ink_faint))
 }
 
-/// A square button with a sign; `words` name it for those who do not see it.
-pub fn icon_button(ui: &mut Ui, icon: Icon, words: &str, chosen: bool) -> Response {
+/// A square button with a sign; `words` name it for those who do not see it. `chosen` is `None` for one that acts.
+pub fn icon_button(ui: &mut Ui, icon: Icon, words: &str, chosen: Option<bool>) -> Response {
     icon_button_sized(ui, icon, words, chosen, Vec2::splat(CONTROL))
 }
 
-pub fn icon_button_sized(ui: &mut Ui, icon: Icon, words: &str, chosen: bool, size: Vec2) -> Response {
+pub fn icon_button_sized(ui: &mut Ui, icon: Icon, words: &str, chosen: Option<bool>, size: Vec2) -> Response {
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), chosen, words));
+    response.widget_info(|| match chosen {
+        Some(chosen) => WidgetInfo::selected(Role::Button, ui.is_enabled(), chosen, words),
+        None => WidgetInfo::labeled(Role::Button, ui.is_enabled(), words),
+    });
     if ui.is_rect_visible(rect) {
         let t = tokens(ui);
-        let (fill, ink) = quiet_colors(t, &response, chosen);
+        let (fill, ink) = quiet_colors(t, &response, chosen == Some(true));
         ui.painter().rect_filled(rect, CornerRadius::same(RADIUS), fill);
         focus_ring(ui, &response, t);
         let ink = if ui.is_enabled() { ink } else { ink.gamma_multiply(0.4) };

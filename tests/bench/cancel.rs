@@ -82,7 +82,11 @@ fn main() {
         let (result, _, phase, stopped) = run(Some(delay));
         match (result, stopped) {
             (Err(problem), Some(stopped)) if problem.kind == ProblemKind::Cancelled => {
-                println!("asked after {:.2} s, in {phase:?}: stopped in {:.3} s", delay.as_secs_f64(), stopped.as_secs_f64());
+                println!(
+                    "asked after {:.2} s, in {phase:?}: stopped in {:.3} s",
+                    delay.as_secs_f64(),
+                    stopped.as_secs_f64()
+                );
                 times.push(stopped.as_secs_f64());
             }
             (Err(problem), _) => panic!("{problem}"),
@@ -90,6 +94,8 @@ fn main() {
         }
     }
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times.get(((times.len() as f64 * share).ceil() as usize).saturating_sub(1)).copied().unwrap_or(0.0);
+    let at = |share: f64| {
+        times.get(((times.len() as f64 * share).ceil() as usize).saturating_sub(1)).copied().unwrap_or(0.0)
+    };
     println!("{} stops: median {:.3} s, 95 % {:.3} s, most {:.3} s", times.len(), at(0.5), at(0.95), at(1.0));
 }

@@ -163,6 +163,7 @@ phase-stopping = Stopping
 note-write-first = Write a few words first.
 note-stopped = Stopped.
 note-saved = Saved as { $file }
+note-no-dialog = The system has no file dialog to show. The picture is in the pictures folder already.
 note-recipe-reused = The recipe is back on the left.
 
 empty-title = Write what you see within

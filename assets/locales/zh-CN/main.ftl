@@ -163,6 +163,7 @@ phase-stopping = 正在停笔
 note-write-first = 先写下画意，再落笔。
 note-stopped = 已停笔。
 note-saved = 已存到 { $file }
+note-no-dialog = 系统没有可用的文件对话框。这幅画已自动存在画册文件夹里。
 note-recipe-reused = 已取回这幅画的设定。
 
 empty-title = 写下画意，落笔成画

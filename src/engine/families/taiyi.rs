@@ -51,7 +51,11 @@ fn info(folder: &ModelFolder) -> Result<FamilyInfo, Problem> {
         most_area: 2048 * 2048,
         guidance: super::sd::advice(folder).guidance.unwrap_or(7.5),
         tokens: tokens(folder, &text),
-        abilities: Abilities { negative_prompt: true, image_to_image: true, inpaint: unet.in_channels == vae.latent_channels },
+        abilities: Abilities {
+            negative_prompt: true,
+            image_to_image: true,
+            inpaint: unet.in_channels == vae.latent_channels,
+        },
     })
 }
 

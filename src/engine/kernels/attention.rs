@@ -103,26 +103,34 @@ pub fn attention(
     !cancel.is_requested()
 }
 
+/// Exponentials of each row, divided by their sum. A hidden key (-inf) gets a weight below 1e-37 of the largest.
 #[inline(always)]
 fn softmax(row: &mut [f32]) {
     const LANES: usize = 16;
+    let (whole, rest) = row.as_chunks::<LANES>();
     let mut most = [f32::NEG_INFINITY; LANES];
-    for chunk in row.chunks(LANES) {
+    for chunk in whole {
         for (m, &v) in most.iter_mut().zip(chunk) {
-            // `f32::max` would hide a NaN; a comparison keeps vectorising, and the NaN comes out through the sum.
+            // Not `f32::max`, which is slower for minding NaN; a NaN comes out through the sum all the same.
             *m = if v > *m { v } else { *m };
         }
     }
-    let most = most.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+    let most = most.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
     let most = if most == f32::NEG_INFINITY { 0.0 } else { most };
+    let (whole, rest) = row.as_chunks_mut::<LANES>();
     let mut sums = [0.0f32; LANES];
-    for chunk in row.chunks_mut(LANES) {
-        for (s, v) in sums.iter_mut().zip(chunk) {
-            *v = if *v == f32::NEG_INFINITY { 0.0 } else { math::exp(*v - most) };
+    for chunk in whole {
+        for (v, s) in chunk.iter_mut().zip(&mut sums) {
+            *v = math::exp(*v - most);
             *s += *v;
         }
     }
-    let inverse = 1.0 / sums.iter().sum::<f32>();
+    let mut sum = sums.iter().sum::<f32>();
+    for v in rest {
+        *v = math::exp(*v - most);
+        sum += *v;
+    }
+    let inverse = 1.0 / sum;
     for v in row.iter_mut() {
         *v *= inverse;
     }
@@ -161,7 +169,9 @@ mod tests {
 
     #[test]
     fn blocks_give_what_the_whole_matrix_gives() {
-        for (batch, queries, keys, heads, width) in [(1, 1, 1, 1, 1), (2, 130, 77, 3, 8), (1, 64, 200, 2, 40), (2, 65, 5, 1, 16)] {
+        for (batch, queries, keys, heads, width) in
+            [(1, 1, 1, 1, 1), (2, 130, 77, 3, 8), (1, 64, 200, 2, 40), (2, 65, 5, 1, 16)]
+        {
             let shape = Shape { batch, queries, keys, heads, width };
             let c = heads * width;
             let (q, k, v) = (

@@ -29,7 +29,16 @@ fn moments(x: &[f32], eps: f64) -> (f32, f32) {
 }
 
 /// Group norm of a [batch, channels, pixels] tensor, then SiLU if asked.
-pub fn group_norm(out: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], groups: usize, eps: f64, pixels: usize, silu: bool) {
+pub fn group_norm(
+    out: &mut [f32],
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    groups: usize,
+    eps: f64,
+    pixels: usize,
+    silu: bool,
+) {
     let channels = weight.len() / groups.max(1);
     let size = channels * pixels;
     if size == 0 {

@@ -16,7 +16,13 @@ pub struct Conv2d {
 
 impl Conv2d {
     /// `kernel` × `kernel`; parameters `weight` [out, in, k, k] and `bias` [out].
-    pub fn load(p: &Params<'_>, channels: (usize, usize), kernel: usize, stride: usize, padding: Padding) -> Result<Self, Problem> {
+    pub fn load(
+        p: &Params<'_>,
+        channels: (usize, usize),
+        kernel: usize,
+        stride: usize,
+        padding: Padding,
+    ) -> Result<Self, Problem> {
         let (input, output) = channels;
         let weight = p.get("weight", &[output, input, kernel, kernel])?;
         let bias = p.get("bias", &[output])?;
@@ -77,7 +83,9 @@ impl GroupNorm {
     pub fn load(p: &Params<'_>, channels: usize, groups: usize, eps: f64) -> Result<Self, Problem> {
         if groups == 0 || !channels.is_multiple_of(groups) {
             let shape = format!("{channels} channels in {groups} groups");
-            return Err(Problem::new(crate::base::ProblemKind::ConfigInvalid).with("file", "config.json").detail(shape));
+            return Err(Problem::new(crate::base::ProblemKind::ConfigInvalid)
+                .with("file", "config.json")
+                .detail(shape));
         }
         Ok(Self { weight: p.get("weight", &[channels])?, bias: p.get("bias", &[channels])?, groups, eps })
     }

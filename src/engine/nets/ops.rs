@@ -71,12 +71,21 @@ impl Padding {
 }
 
 /// x [batch, in, h, w] with weight [out, in, k, k].
-pub fn conv2d(pass: &Pass, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: usize, padding: Padding) -> Result<Tensor, Interrupt> {
+pub fn conv2d(
+    pass: &Pass,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    stride: usize,
+    padding: Padding,
+) -> Result<Tensor, Interrupt> {
     pass.check()?;
     let (batch, in_channels, height, width) = x.dims4()?;
     let (out_channels, weight_in, kernel, _) = weight.dims4()?;
     if weight_in != in_channels {
-        return Err(candle_core::Error::Msg(format!("conv2d: {in_channels} channels into a layer for {weight_in}")).into());
+        return Err(
+            candle_core::Error::Msg(format!("conv2d: {in_channels} channels into a layer for {weight_in}")).into()
+        );
     }
     if !is_native(x) {
         let x = if padding.before == padding.after {
@@ -105,7 +114,9 @@ pub fn conv2d(pass: &Pass, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, s
     build(&shape, |out| {
         let done = with_values(x, |x| {
             with_values(weight, |weight| match bias {
-                Some(bias) => with_values(bias, |bias| conv::conv2d(out, x, weight, Some(bias), geometry, &pass.cancel)),
+                Some(bias) => {
+                    with_values(bias, |bias| conv::conv2d(out, x, weight, Some(bias), geometry, &pass.cancel))
+                }
                 None => Ok(conv::conv2d(out, x, weight, None, geometry, &pass.cancel)),
             })
         })???;
@@ -118,7 +129,11 @@ pub fn linear(pass: &Pass, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -
     pass.check()?;
     let (out_width, in_width) = weight.dims2()?;
     if x.dim(D::Minus1)? != in_width {
-        return Err(candle_core::Error::Msg(format!("linear: rows of {} into a layer for {in_width}", x.dim(D::Minus1)?)).into());
+        return Err(candle_core::Error::Msg(format!(
+            "linear: rows of {} into a layer for {in_width}",
+            x.dim(D::Minus1)?
+        ))
+        .into());
     }
     if !is_native(x) {
         let y = x.broadcast_matmul(&weight.t()?)?;
@@ -134,7 +149,9 @@ pub fn linear(pass: &Pass, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -
     build(&shape, |out| {
         let done = with_values(x, |x| {
             with_values(weight, |weight| match bias {
-                Some(bias) => with_values(bias, |bias| matmul::linear(out, x, weight, Some(bias), in_width, &pass.cancel)),
+                Some(bias) => {
+                    with_values(bias, |bias| matmul::linear(out, x, weight, Some(bias), in_width, &pass.cancel))
+                }
                 None => Ok(matmul::linear(out, x, weight, None, in_width, &pass.cancel)),
             })
         })???;
@@ -152,7 +169,14 @@ pub struct Sight<'a> {
 }
 
 /// softmax(q·kᵀ/√width)·v with heads side by side: q [batch, n, heads·width], k and v [batch, m, heads·width].
-pub fn attention(pass: &Pass, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, sight: Sight<'_>) -> Result<Tensor, Interrupt> {
+pub fn attention(
+    pass: &Pass,
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    heads: usize,
+    sight: Sight<'_>,
+) -> Result<Tensor, Interrupt> {
     pass.check()?;
     let (batch, queries, channels) = q.dims3()?;
     let keys = k.dim(1)?;
@@ -162,7 +186,9 @@ pub fn attention(pass: &Pass, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, 
         return build(&[batch, queries, channels], |out| {
             let done = with_values(q, |q| {
                 with_values(k, |k| {
-                    with_values(v, |v| attention::attention(out, (q, k, v), shape, sight.hidden, sight.causal, &pass.cancel))
+                    with_values(v, |v| {
+                        attention::attention(out, (q, k, v), shape, sight.hidden, sight.causal, &pass.cancel)
+                    })
                 })
             })???;
             pass.finished(done)
@@ -181,7 +207,8 @@ pub fn attention(pass: &Pass, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, 
             (None, false) => scores,
             _ => {
                 let seen = |b: usize, i: usize, j: usize| {
-                    sight.hidden.is_none_or(|h| !h.get(b * keys + j).copied().unwrap_or(false)) && (!sight.causal || j <= i)
+                    sight.hidden.is_none_or(|h| !h.get(b * keys + j).copied().unwrap_or(false))
+                        && (!sight.causal || j <= i)
                 };
                 let bias: Vec<f32> = (0..batch)
                     .flat_map(|b| (first..first + n).map(move |i| (b, i)))
@@ -197,7 +224,15 @@ pub fn attention(pass: &Pass, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, 
 }
 
 /// Group norm of [batch, channels, ..], then SiLU if asked; computed in f32.
-pub fn group_norm(pass: &Pass, x: &Tensor, weight: &Tensor, bias: &Tensor, groups: usize, eps: f64, silu: bool) -> Result<Tensor, Interrupt> {
+pub fn group_norm(
+    pass: &Pass,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    groups: usize,
+    eps: f64,
+    silu: bool,
+) -> Result<Tensor, Interrupt> {
     pass.check()?;
     let (batch, channels) = (x.dim(0)?, x.dim(1)?);
     let pixels: usize = x.dims().iter().skip(2).product();
@@ -325,7 +360,8 @@ mod tests {
         let device = Device::Cpu;
         let pass = Pass::default();
         let near = |a: &Tensor, b: &Tensor| {
-            let worst = (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
+            let worst =
+                (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
             assert!(worst < 2e-4, "{worst}");
         };
         let random = |shape: &[usize], seed: u64| {

@@ -36,7 +36,9 @@ impl Resnet {
             time: s.time.map(|width| Linear::load(&p.at("time_emb_proj"), width, s.output)).transpose()?,
             norm2: GroupNorm::load(&p.at("norm2"), s.output, s.groups, s.eps)?,
             conv2: Conv2d::load_3x3(&p.at("conv2"), s.output, s.output)?,
-            shortcut: (s.input != s.output).then(|| Conv2d::load_1x1(&p.at("conv_shortcut"), s.input, s.output)).transpose()?,
+            shortcut: (s.input != s.output)
+                .then(|| Conv2d::load_1x1(&p.at("conv_shortcut"), s.input, s.output))
+                .transpose()?,
         })
     }
 

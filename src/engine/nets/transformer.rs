@@ -96,7 +96,11 @@ impl SpatialTransformer {
     pub fn load(p: &Params<'_>, s: TransformerShape) -> Result<Self, Problem> {
         let projection = |name: &str| {
             let p = p.at(name);
-            if s.linear { Linear::load(&p, s.channels, s.channels) } else { Linear::load_from_1x1(&p, s.channels, s.channels) }
+            if s.linear {
+                Linear::load(&p, s.channels, s.channels)
+            } else {
+                Linear::load_from_1x1(&p, s.channels, s.channels)
+            }
         };
         Ok(Self {
             norm: GroupNorm::load(&p.at("norm"), s.channels, s.groups, 1e-6)?,

@@ -78,7 +78,11 @@ impl UnetConfig {
     pub fn check(&self) -> Result<(), String> {
         let n = self.block_out_channels.len();
         if n == 0 || n > 8 || self.down_block_types.len() != n || self.up_block_types.len() != n {
-            return Err(format!("{n} channels, {} and {} block types", self.down_block_types.len(), self.up_block_types.len()));
+            return Err(format!(
+                "{n} channels, {} and {} block types",
+                self.down_block_types.len(),
+                self.up_block_types.len()
+            ));
         }
         let known = |t: &String| {
             matches!(t.as_str(), "CrossAttnDownBlock2D" | "DownBlock2D" | "CrossAttnUpBlock2D" | "UpBlock2D")
@@ -142,11 +146,14 @@ impl Unet {
         };
         let time = 4 * first;
         let (groups, eps, layers) = (config.norm_num_groups, config.norm_eps, config.layers_per_block);
-        let resnet = |p: Params<'_>, input, output| Resnet::load(&p, ResnetShape { input, output, time: Some(time), groups, eps });
+        let resnet = |p: Params<'_>, input, output| {
+            Resnet::load(&p, ResnetShape { input, output, time: Some(time), groups, eps })
+        };
         let transformer = |p: Params<'_>, channels: usize, block: usize| {
             let heads = config.attention_head_dim.get(block).unwrap_or(1);
             let linear = config.use_linear_projection;
-            let shape = TransformerShape { channels, context: config.cross_attention_dim, heads, groups, layers: 1, linear };
+            let shape =
+                TransformerShape { channels, context: config.cross_attention_dim, heads, groups, layers: 1, linear };
             SpatialTransformer::load(&p, shape)
         };
 
@@ -186,7 +193,11 @@ impl Unet {
                 let below = if j == 0 { previous } else { output };
                 block.resnets.push(resnet(p.at(format!("resnets.{j}")), below + skip, output)?);
                 if kind.starts_with("CrossAttn") {
-                    block.attentions.push(transformer(p.at(format!("attentions.{j}")), output, channels.len() - 1 - i)?);
+                    block.attentions.push(transformer(
+                        p.at(format!("attentions.{j}")),
+                        output,
+                        channels.len() - 1 - i,
+                    )?);
                 }
             }
             if i + 1 < channels.len() {
@@ -260,7 +271,8 @@ impl Unet {
 
         for block in &self.up {
             for (j, resnet) in block.resnets.iter().enumerate() {
-                let skip = skips.pop().ok_or_else(|| candle_core::Error::Msg("the UNet has more ups than downs".into()))?;
+                let skip =
+                    skips.pop().ok_or_else(|| candle_core::Error::Msg("the UNet has more ups than downs".into()))?;
                 let (height, width) = (skip.dim(2)?, skip.dim(3)?);
                 if x.dim(2)? != height || x.dim(3)? != width {
                     x = x.narrow(2, 0, height)?.narrow(3, 0, width)?.contiguous()?;

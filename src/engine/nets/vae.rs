@@ -87,11 +87,8 @@ impl PixelAttention {
         let (batch, channels, height, width) = x.dims4()?;
         let normed = self.norm.forward(pass, x)?.reshape((batch, channels, height * width))?;
         let tokens = ops::transpose(pass, &normed)?;
-        let (q, k, v) = (
-            self.q.forward(pass, &tokens)?,
-            self.k.forward(pass, &tokens)?,
-            self.v.forward(pass, &tokens)?,
-        );
+        let (q, k, v) =
+            (self.q.forward(pass, &tokens)?, self.k.forward(pass, &tokens)?, self.v.forward(pass, &tokens)?);
         let attended = self.out.forward(pass, &ops::attention(pass, &q, &k, &v, 1, Sight::default())?)?;
         let map = ops::transpose(pass, &attended)?.reshape((batch, channels, height, width))?;
         ops::add(pass, x, &map)
@@ -164,7 +161,10 @@ impl Vae {
             (0..layers)
                 .map(|j| {
                     let input = if j == 0 { input } else { output };
-                    Resnet::load(&p.at(format!("resnets.{j}")), ResnetShape { input, output, time: None, groups, eps: EPS })
+                    Resnet::load(
+                        &p.at(format!("resnets.{j}")),
+                        ResnetShape { input, output, time: None, groups, eps: EPS },
+                    )
                 })
                 .collect::<Result<Vec<_>, _>>()
         };

@@ -88,10 +88,7 @@ pub struct TorchCpu {
 impl TorchCpu {
     /// A generator seeded with the low 32 bits of `seed`.
     pub fn new(seed: u64) -> Self {
-        Self {
-            engine: Mt19937::new((seed & 0xffff_ffff) as u32),
-            spare: None,
-        }
+        Self { engine: Mt19937::new((seed & 0xffff_ffff) as u32), spare: None }
     }
 
     fn short(&mut self) -> f64 {

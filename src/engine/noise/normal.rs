@@ -71,11 +71,7 @@ pub(super) fn sin_cos(x: f32) -> (f32, f32) {
     let square = r * r;
     let cosine = (polynomial(&COS_POLY, square) * square).mul_add(square, -(square * 0.5)) + 1.0;
     let sine = (polynomial(&SIN_POLY, square) * square).mul_add(r, r);
-    let (sine, cosine) = if octant & 2 == 0 {
-        (sine, cosine)
-    } else {
-        (cosine, sine)
-    };
+    let (sine, cosine) = if octant & 2 == 0 { (sine, cosine) } else { (cosine, sine) };
     let flip = |value: f32, negative: bool| if negative { -value } else { value };
     (flip(sine, octant & 4 != 0), flip(cosine, (octant - 2) & 4 == 0))
 }

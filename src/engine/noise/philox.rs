@@ -55,10 +55,7 @@ pub struct TorchCuda {
 impl TorchCuda {
     /// A generator keyed with all 64 bits of `seed`.
     pub fn new(seed: u64) -> Self {
-        Self {
-            key: words(seed),
-            calls: 0,
-        }
+        Self { key: words(seed), calls: 0 }
     }
 }
 

@@ -30,10 +30,7 @@ impl Agreement {
     }
 
     fn print(&self, name: &str) {
-        println!(
-            "{name}: {} of {} bit-equal, largest difference {:e}",
-            self.equal, self.all, self.largest
-        );
+        println!("{name}: {} of {} bit-equal, largest difference {:e}", self.equal, self.all, self.largest);
     }
 }
 
@@ -44,10 +41,7 @@ fn compare(source: NoiseSource, group: &str) -> Agreement {
         .iter()
         .filter_map(|(name, view)| {
             let (seed, step) = name.strip_prefix(group)?.strip_prefix('/')?.split_once('/')?;
-            let values = view
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
             Some((seed.parse().unwrap(), step.parse().unwrap(), values.collect()))
         })
         .collect();

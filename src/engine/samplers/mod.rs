@@ -17,22 +17,10 @@ mod heun;
 mod plms;
 mod unipc;
 
+pub use super::interrupt::Interrupt;
 use super::schedules::{Layout, Schedule};
 use crate::recipe::sampling::SamplerId;
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
-
-/// Why a run ended early.
-#[derive(Debug)]
-pub enum Interrupt {
-    Cancelled,
-    Failed(candle_core::Error),
-}
-
-impl From<candle_core::Error> for Interrupt {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Failed(error)
-    }
-}
 
 /// `(x, sigma) -> denoised`, all of one shape: the best guess of the clean latent in `x`.
 pub type Denoise<'a> = dyn FnMut(&Tensor, f64) -> Result<Tensor, Interrupt> + 'a;
@@ -86,13 +74,7 @@ impl Run<'_> {
         x: Tensor,
         denoised: &Tensor,
     ) -> Result<Tensor, Interrupt> {
-        let pass = Pass {
-            index: index + 1,
-            total,
-            sigma,
-            x: &x,
-            denoised,
-        };
+        let pass = Pass { index: index + 1, total, sigma, x: &x, denoised };
         Ok((self.after_pass)(pass)?.unwrap_or(x))
     }
 }
@@ -128,11 +110,7 @@ pub static SAMPLERS: &[SamplerEntry] = &[
     line(SamplerId::Plms, &plms::Plms, Layout::Plms),
     line(SamplerId::Ddim, &ddim::Ddim, Layout::Ddim),
     line(SamplerId::Euler, &euler::Euler, Layout::KDiffusion),
-    line(
-        SamplerId::EulerAncestral,
-        &euler_ancestral::EulerAncestral,
-        Layout::KDiffusion,
-    ),
+    line(SamplerId::EulerAncestral, &euler_ancestral::EulerAncestral, Layout::KDiffusion),
     line(SamplerId::Heun, &heun::Heun, Layout::KDiffusion),
     line(SamplerId::DpmPp2M, &dpmpp_2m::DpmPp2M, Layout::Solver),
     line(SamplerId::DpmPp2MSde, &dpmpp_2m_sde::DpmPp2MSde, Layout::Solver),
@@ -148,14 +126,10 @@ pub fn entry(id: SamplerId) -> &'static SamplerEntry {
 
 /// Pairs of neighbours in the schedule, with their place: the steps of a method without inner stages.
 fn steps(schedule: &Schedule) -> impl Iterator<Item = (usize, f64, f64)> {
-    schedule
-        .sigmas()
-        .windows(2)
-        .enumerate()
-        .filter_map(|(i, pair)| match pair {
-            &[from, to] => Some((i, from, to)),
-            _ => None,
-        })
+    schedule.sigmas().windows(2).enumerate().filter_map(|(i, pair)| match pair {
+        &[from, to] => Some((i, from, to)),
+        _ => None,
+    })
 }
 
 /// Splits the way down to `to` into a deterministic part and fresh noise of deviation `up`: `down² + up² = to²`. With
@@ -199,19 +173,14 @@ pub fn combine(terms: &[(f64, &Tensor)]) -> candle_core::Result<Tensor> {
         }
         return Ok(sum);
     }
-    let held: Vec<_> = terms
-        .iter()
-        .map(|(factor, tensor)| (*factor, tensor.storage_and_layout()))
-        .collect();
+    let held: Vec<_> = terms.iter().map(|(factor, tensor)| (*factor, tensor.storage_and_layout())).collect();
     let mut slices = Vec::with_capacity(held.len());
     for (factor, (storage, layout)) in &held {
         let (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) = (&**storage, layout.contiguous_offsets())
         else {
             candle_core::bail!("a flat tensor that is not");
         };
-        let Some(values) = values.get(start..end) else {
-            candle_core::bail!("a tensor beyond its storage")
-        };
+        let Some(values) = values.get(start..end) else { candle_core::bail!("a tensor beyond its storage") };
         slices.push((*factor, values));
     }
     let mut sum = vec![0f32; first.elem_count()];
@@ -251,16 +220,8 @@ mod tests {
 
     #[test]
     fn sums_are_the_same_whatever_the_layout() {
-        let a = Tensor::arange(0f32, 6.0, &Device::Cpu)
-            .unwrap()
-            .reshape((2, 3))
-            .unwrap();
-        let b = Tensor::arange(0f32, 6.0, &Device::Cpu)
-            .unwrap()
-            .reshape((3, 2))
-            .unwrap()
-            .t()
-            .unwrap();
+        let a = Tensor::arange(0f32, 6.0, &Device::Cpu).unwrap().reshape((2, 3)).unwrap();
+        let b = Tensor::arange(0f32, 6.0, &Device::Cpu).unwrap().reshape((3, 2)).unwrap().t().unwrap();
         let values = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let strided = values(combine(&[(2.0, &a), (-0.5, &b)]).unwrap());
         let b = b.contiguous().unwrap();

@@ -23,11 +23,7 @@ const WEIGHTS: [&[f64]; 4] = [
 /// pass redoes the first step and the third begins at a lower sigma than was reached. Their pictures have this kink, and
 /// ours must.
 fn relabel(from: f64, to: f64) -> f64 {
-    if from == to {
-        1.0
-    } else {
-        to.hypot(1.0) / from.hypot(1.0)
-    }
+    if from == to { 1.0 } else { to.hypot(1.0) / from.hypot(1.0) }
 }
 
 impl Sampler for Plms {
@@ -46,20 +42,11 @@ impl Sampler for Plms {
             // Where the step begins and ends, and how x there is labelled until now.
             let (start, labelled, from, to) = match (i, trial.take()) {
                 (1, Some(start)) => {
-                    let above = if here < first {
-                        first
-                    } else {
-                        schedule.before().unwrap_or(first)
-                    };
+                    let above = if here < first { first } else { schedule.before().unwrap_or(first) };
                     (start, first, above, here)
                 }
                 _ => {
-                    let below = list
-                        .iter()
-                        .skip(i + 1)
-                        .copied()
-                        .find(|sigma| *sigma < here)
-                        .unwrap_or(label);
+                    let below = list.iter().skip(i + 1).copied().find(|sigma| *sigma < here).unwrap_or(label);
                     (x.clone(), here, here, below)
                 }
             };
@@ -74,12 +61,7 @@ impl Sampler for Plms {
                 noises.insert(0, noise.clone());
                 noises.truncate(WEIGHTS.len());
                 let weights = WEIGHTS.get(noises.len() - 1).copied().unwrap_or_default();
-                terms.extend(
-                    weights
-                        .iter()
-                        .zip(&noises)
-                        .map(|(weight, noise)| (weight * step, noise)),
-                );
+                terms.extend(weights.iter().zip(&noises).map(|(weight, noise)| (weight * step, noise)));
             }
             let next = combine(&terms)?;
             if i == 0 {

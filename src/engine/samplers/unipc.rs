@@ -31,11 +31,7 @@ fn predict(
     match past {
         Some(past) => {
             let bold = 0.5 * (from / to).ln() / (past.sigma / from).ln();
-            combine(&[
-                (ratio, x),
-                (rest * (1.0 + bold), denoised),
-                (-rest * bold, &past.denoised),
-            ])
+            combine(&[(ratio, x), (rest * (1.0 + bold), denoised), (-rest * bold, &past.denoised)])
         }
         None => combine(&[(ratio, x), (rest, denoised)]),
     }
@@ -82,10 +78,7 @@ impl Sampler for UniPc {
             // The last step is of order 1, since no corrector follows it.
             let known = past.as_ref().filter(|_| i + 1 < total && to > 0.0);
             let next = predict(&x, &denoised, known, from, to)?;
-            done = Some(Done {
-                order: if known.is_some() { 2 } else { 1 },
-                x,
-            });
+            done = Some(Done { order: if known.is_some() { 2 } else { 1 }, x });
             x = run.passed(i, total, to, next, &denoised)?;
             older = past.replace(Past { sigma: from, denoised });
         }

@@ -55,14 +55,10 @@ impl NoiseTable {
     /// finite number.
     pub fn new(schedule: BetaSchedule, start: f64, end: f64, steps: usize) -> Result<Self, Problem> {
         if !(start > 0.0 && start <= end && end < 1.0) {
-            return Err(invalid(format!(
-                "beta_start {start}, beta_end {end}: wants 0 < start <= end < 1"
-            )));
+            return Err(invalid(format!("beta_start {start}, beta_end {end}: wants 0 < start <= end < 1")));
         }
         if steps < 2 || steps as u64 > MOST_TRAIN_STEPS {
-            return Err(invalid(format!(
-                "num_train_timesteps {steps}: wants 2 to {MOST_TRAIN_STEPS}"
-            )));
+            return Err(invalid(format!("num_train_timesteps {steps}: wants 2 to {MOST_TRAIN_STEPS}")));
         }
         // In f32 where PyTorch computes in f32, so that the sigmas are the same numbers.
         let betas = match schedule {
@@ -83,9 +79,7 @@ impl NoiseTable {
             .collect();
         let rising = sigmas.windows(2).all(|pair| pair[0] < pair[1]);
         if !rising || !sigmas.iter().all(|sigma| sigma.is_finite() && *sigma > 0.0) {
-            return Err(invalid(format!(
-                "betas {start} to {end} in {steps} steps give no usable noise levels"
-            )));
+            return Err(invalid(format!("betas {start} to {end} in {steps} steps give no usable noise levels")));
         }
         Ok(Self {
             log_sigmas: sigmas.iter().map(|sigma| f64::from((*sigma as f32).ln())).collect(),
@@ -109,32 +103,22 @@ impl NoiseTable {
         let present = |key: &str| config.get(key).filter(|value| !value.is_null());
         let number = |key: &str, default: f64| match present(key) {
             None => Ok(default),
-            Some(value) => value
-                .as_f64()
-                .ok_or_else(|| invalid(format!("{key}: {value} is not a number"))),
+            Some(value) => value.as_f64().ok_or_else(|| invalid(format!("{key}: {value} is not a number"))),
         };
         let whole = |key: &str, default: u64| match present(key) {
             None => Ok(default),
             Some(value) => value
                 .as_u64()
                 .filter(|value| *value <= MOST_TRAIN_STEPS)
-                .ok_or_else(|| {
-                    invalid(format!(
-                        "{key}: {value} is not a whole number of 0 to {MOST_TRAIN_STEPS}"
-                    ))
-                }),
+                .ok_or_else(|| invalid(format!("{key}: {value} is not a whole number of 0 to {MOST_TRAIN_STEPS}"))),
         };
         let flag = |key: &str| match present(key) {
             None => Ok(false),
-            Some(value) => value
-                .as_bool()
-                .ok_or_else(|| invalid(format!("{key}: {value} is not true or false"))),
+            Some(value) => value.as_bool().ok_or_else(|| invalid(format!("{key}: {value} is not true or false"))),
         };
         let word = |key: &str, default: &'static str| match present(key) {
             None => Ok(default),
-            Some(value) => value
-                .as_str()
-                .ok_or_else(|| invalid(format!("{key}: {value} is not a word"))),
+            Some(value) => value.as_str().ok_or_else(|| invalid(format!("{key}: {value} is not a word"))),
         };
         if present("trained_betas").is_some() {
             return Err(invalid("trained_betas: not supported"));
@@ -150,12 +134,7 @@ impl NoiseTable {
             other => return Err(invalid(format!("beta_schedule: {other} is not supported"))),
         };
         let steps = whole("num_train_timesteps", 1000)? as usize;
-        let mut table = Self::new(
-            schedule,
-            number("beta_start", 0.0001)?,
-            number("beta_end", 0.02)?,
-            steps,
-        )?;
+        let mut table = Self::new(schedule, number("beta_start", 0.0001)?, number("beta_end", 0.02)?, steps)?;
         table.prediction = match word("prediction_type", "epsilon")? {
             "epsilon" => Prediction::Epsilon,
             "v_prediction" => Prediction::Velocity,
@@ -212,20 +191,12 @@ impl NoiseTable {
     }
 
     fn split(&self, t: f64) -> (usize, f64) {
-        let t = if t.is_finite() {
-            t.clamp(0.0, (self.sigmas.len() - 1) as f64)
-        } else {
-            0.0
-        };
+        let t = if t.is_finite() { t.clamp(0.0, (self.sigmas.len() - 1) as f64) } else { 0.0 };
         (t.floor() as usize, t.fract())
     }
 
     fn at(&self, index: usize) -> f64 {
-        self.sigmas
-            .get(index)
-            .or(self.sigmas.last())
-            .copied()
-            .unwrap_or_default()
+        self.sigmas.get(index).or(self.sigmas.last()).copied().unwrap_or_default()
     }
 }
 
@@ -237,13 +208,11 @@ fn invalid(detail: impl std::fmt::Display) -> Problem {
 fn linspace_f32(start: f32, end: f32, count: usize) -> Vec<f32> {
     let step = (end - start) / (count - 1) as f32;
     (0..count)
-        .map(|i| {
-            if i < count / 2 {
-                step.mul_add(i as f32, start)
-            } else {
-                (-step).mul_add((count - 1 - i) as f32, end)
-            }
-        })
+        .map(
+            |i| {
+                if i < count / 2 { step.mul_add(i as f32, start) } else { (-step).mul_add((count - 1 - i) as f32, end) }
+            },
+        )
         .collect()
 }
 
@@ -264,14 +233,8 @@ mod tests {
         let table = taiyi();
         let (low, high) = table.range();
         // k-diffusion's published range of Stable Diffusion 1.
-        assert!(
-            (low - 0.0292).abs() < 5e-5 && (high - 14.6146).abs() < 5e-4,
-            "{low} {high}"
-        );
-        assert_eq!(
-            (table.spacing, table.prediction, table.steps_offset),
-            (Spacing::Leading, Prediction::Epsilon, 1)
-        );
+        assert!((low - 0.0292).abs() < 5e-5 && (high - 14.6146).abs() < 5e-4, "{low} {high}");
+        assert_eq!((table.spacing, table.prediction, table.steps_offset), (Spacing::Leading, Prediction::Epsilon, 1));
         for t in [0.0, 0.25, 17.5, 500.0, 998.75, 999.0] {
             assert!((table.t_of(table.sigma_of(t)) - t).abs() < 1e-3, "{t}");
         }

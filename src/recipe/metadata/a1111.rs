@@ -28,11 +28,7 @@ pub fn write(recipe: &Recipe, seed: u64, model: &str) -> String {
         pairs.push(("Mask blur", inpaint.feather.to_string()));
     }
     if sampling.eta != sampling.sampler.default_eta() {
-        let key = if sampling.sampler == SamplerId::Ddim {
-            "Eta DDIM"
-        } else {
-            "Eta"
-        };
+        let key = if sampling.sampler == SamplerId::Ddim { "Eta DDIM" } else { "Eta" };
         pairs.push((key, sampling.eta.to_string()));
     }
     // A1111 leaves its default, the GPU, unsaid.
@@ -40,27 +36,18 @@ pub fn write(recipe: &Recipe, seed: u64, model: &str) -> String {
         pairs.push(("RNG", recipe.noise.title().to_owned()));
     }
     pairs.push(("Version", concat!("danqing ", env!("CARGO_PKG_VERSION")).to_owned()));
-    let pairs: Vec<String> = pairs
-        .into_iter()
-        .map(|(key, value)| format!("{key}: {value}"))
-        .collect();
+    let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
     let negative = match recipe.negative.as_str() {
         "" => String::new(),
         negative => format!("\n{NEGATIVE} {negative}"),
     };
-    format!("{}{negative}\n{}", recipe.prompt, pairs.join(", "))
-        .trim()
-        .to_owned()
+    format!("{}{negative}\n{}", recipe.prompt, pairs.join(", ")).trim().to_owned()
 }
 
 /// As a JSON string if a reader could mistake it.
 fn quoted(value: &str) -> String {
     let plain = !value.contains([',', ':', '"']) && !value.contains(char::is_control) && value.trim() == value;
-    if plain {
-        value.to_owned()
-    } else {
-        serde_json::Value::from(value).to_string()
-    }
+    if plain { value.to_owned() } else { serde_json::Value::from(value).to_string() }
 }
 
 /// Reads what A1111, Forge, we and others write; `None` for a blank text. A text without the line of pairs is all
@@ -72,10 +59,7 @@ pub fn read(text: &str) -> Option<ReadRecipe> {
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let at = pairs_line(&lines).unwrap_or(lines.len());
     let (words, rest) = lines.split_at(at);
-    let mut read = ReadRecipe {
-        source: "a1111",
-        ..ReadRecipe::default()
-    };
+    let mut read = ReadRecipe { source: "a1111", ..ReadRecipe::default() };
     (read.prompt, read.negative) = prompts(words);
     if let Some((line, after)) = rest.split_first() {
         for (key, value) in pairs(line) {
@@ -113,10 +97,7 @@ fn prompts(lines: &[&str]) -> (String, String) {
     let negative = negative.join("\n");
     let negative = negative.trim_start();
     let negative = negative.strip_prefix(NEGATIVE).unwrap_or(negative);
-    (
-        prompt.join("\n"),
-        negative.strip_prefix(' ').unwrap_or(negative).to_owned(),
-    )
+    (prompt.join("\n"), negative.strip_prefix(' ').unwrap_or(negative).to_owned())
 }
 
 /// The pairs of a line; pieces without a colon are passed over.
@@ -180,19 +161,12 @@ fn understand(read: &mut ReadRecipe, key: &str, value: &str) -> bool {
 
 /// Before version 1.9 the schedule was the sampler's last word: `DPM++ 2M Karras`.
 fn sampler(read: &mut ReadRecipe, value: &str) -> bool {
-    let titled = |title: &str| {
-        SamplerId::ALL
-            .iter()
-            .copied()
-            .find(|s| s.title().eq_ignore_ascii_case(title))
-    };
+    let titled = |title: &str| SamplerId::ALL.iter().copied().find(|s| s.title().eq_ignore_ascii_case(title));
     if let Some(sampler) = titled(value) {
         read.sampler = Some(sampler);
         return true;
     }
-    let split = value
-        .rsplit_once(' ')
-        .and_then(|(title, last)| Some((titled(title)?, schedule(last)?)));
+    let split = value.rsplit_once(' ').and_then(|(title, last)| Some((titled(title)?, schedule(last)?)));
     let Some((sampler, schedule)) = split else { return false };
     read.sampler = Some(sampler);
     read.schedule.get_or_insert(schedule);
@@ -200,10 +174,7 @@ fn sampler(read: &mut ReadRecipe, value: &str) -> bool {
 }
 
 fn schedule(title: &str) -> Option<ScheduleId> {
-    ScheduleId::ALL
-        .iter()
-        .copied()
-        .find(|s| s.title().eq_ignore_ascii_case(title))
+    ScheduleId::ALL.iter().copied().find(|s| s.title().eq_ignore_ascii_case(title))
 }
 
 fn size(value: &str) -> Option<Extent> {
@@ -261,14 +232,8 @@ mod tests {
         let read = read(text).unwrap();
         assert_eq!(read.prompt, "masterpiece, 1girl: smiling\n<lora:墨心:0.8>, ink");
         assert_eq!(read.negative, "bad hands,\nworst quality");
-        assert_eq!(
-            (read.sampler, read.schedule),
-            (Some(SamplerId::DpmPp2M), Some(ScheduleId::Karras))
-        );
-        assert_eq!(
-            (read.steps, read.guidance, read.seed),
-            (Some(28), Some(7.0), Some(3_141_592_653))
-        );
+        assert_eq!((read.sampler, read.schedule), (Some(SamplerId::DpmPp2M), Some(ScheduleId::Karras)));
+        assert_eq!((read.steps, read.guidance, read.seed), (Some(28), Some(7.0), Some(3_141_592_653)));
         assert_eq!((read.size, read.strength), (Some(Extent::new(512, 768)), Some(0.55)));
         assert_eq!(read.model.as_deref(), Some("v1-5: pruned, emaonly"));
         assert_eq!((read.noise, read.source), (Some(NoiseSource::TorchCuda), "a1111"));
@@ -287,10 +252,7 @@ mod tests {
         let text = "Steps: 9, Sampler: Restart, Seed: -1, Size: 5by5, CFG scale: inf, Key: \"open, Last: x\n\
             Template: a {cat|dog}\n\nlonely";
         let read = read(text).unwrap();
-        assert_eq!(
-            (read.prompt.as_str(), read.steps, read.sampler, read.seed),
-            ("", Some(9), None, None)
-        );
+        assert_eq!((read.prompt.as_str(), read.steps, read.sampler, read.seed), ("", Some(9), None, None));
         let rest = [
             ("Sampler", "Restart"),
             ("Seed", "-1"),
@@ -308,28 +270,21 @@ mod tests {
     fn words_alone_are_a_prompt() {
         let read_prompt = |text| read(text).map(|r| (r.prompt, r.negative));
         let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
-        assert_eq!(
-            read_prompt("1girl, blue eyes, ink: 3"),
-            pair("1girl, blue eyes, ink: 3", "")
-        );
+        assert_eq!(read_prompt("1girl, blue eyes, ink: 3"), pair("1girl, blue eyes, ink: 3", ""));
         assert_eq!(read_prompt("竹\nNegative prompt: 水印"), pair("竹", "水印"));
-        assert_eq!(
-            read_prompt("Steps: many of them\n石阶"),
-            pair("Steps: many of them\n石阶", "")
-        );
+        assert_eq!(read_prompt("Steps: many of them\n石阶"), pair("Steps: many of them\n石阶", ""));
         assert_eq!(read_prompt(" \n\t"), None);
         let older = read("竹\nSampler: PLMS, Seed: 5, CFG scale: 8\n").unwrap();
-        assert_eq!(
-            (older.prompt.as_str(), older.sampler, older.seed),
-            ("竹", Some(SamplerId::Plms), Some(5))
-        );
+        assert_eq!((older.prompt.as_str(), older.sampler, older.seed), ("竹", Some(SamplerId::Plms), Some(5)));
+    }
+
+    fn plain() -> impl Strategy<Value = String> {
+        words().prop_map(|text| text.replace(NEGATIVE, "").replace('\r', ""))
     }
 
     proptest! {
         #[test]
-        fn what_is_unambiguous_comes_back(prompt in words(), negative in words(), model in words(), seed: u64) {
-            let plain = |s: &str| !s.contains(NEGATIVE) && !s.contains('\r');
-            prop_assume!(plain(&prompt) && plain(&negative));
+        fn what_is_unambiguous_comes_back(prompt in plain(), negative in plain(), model in words(), seed: u64) {
             // As in A1111, the ends of the whole text are trimmed.
             let read = read(&write(&recipe(&prompt, &negative), seed, &model)).unwrap();
             prop_assert_eq!(read.prompt.as_str(), prompt.trim_start());

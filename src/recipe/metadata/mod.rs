@@ -54,15 +54,9 @@ pub fn to_texts(recipe: &Recipe, seed_of_picture: u64, index: u32, model_name: &
 
 /// Reads our JSON if there is one of a version that we know, else A1111's text; `None` if there is neither.
 pub fn from_texts(texts: &[(String, String)]) -> Option<ReadRecipe> {
-    let of_key = |wanted: &'static str| {
-        texts
-            .iter()
-            .filter(move |(key, _)| key == wanted)
-            .map(|(_, text)| text.as_str())
-    };
-    of_key(OWN)
-        .find_map(own::read)
-        .or_else(|| of_key(PARAMETERS).find_map(a1111::read))
+    let of_key =
+        |wanted: &'static str| texts.iter().filter(move |(key, _)| key == wanted).map(|(_, text)| text.as_str());
+    of_key(OWN).find_map(own::read).or_else(|| of_key(PARAMETERS).find_map(a1111::read))
 }
 
 impl ReadRecipe {
@@ -97,11 +91,7 @@ impl ReadRecipe {
 
 fn harmless(text: &str) -> String {
     let replaced = |c: char| {
-        if c.is_control() && c != '\n' && c != '\t' {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
+        if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
     };
     text.chars().map(replaced).collect()
 }
@@ -132,10 +122,7 @@ mod tests {
             noise: NoiseSource::TorchCuda,
             source: Source::Text,
             inpaint: None,
-            text: TextOptions {
-                length: Some(77),
-                attention_mask: true,
-            },
+            text: TextOptions { length: Some(77), attention_mask: true },
             precision: Precision::Bf16,
         }
     }
@@ -143,15 +130,8 @@ mod tests {
     pub(super) fn repainting(prompt: &str) -> Recipe {
         let size = Extent::new(64, 64);
         Recipe {
-            source: Source::Picture {
-                picture: Arc::new(Pixmap::new(size)),
-                strength: 0.6,
-            },
-            inpaint: Some(Inpaint {
-                mask: Arc::new(Mask::new(size)),
-                feather: 8.5,
-                paste: true,
-            }),
+            source: Source::Picture { picture: Arc::new(Pixmap::new(size)), strength: 0.6 },
+            inpaint: Some(Inpaint { mask: Arc::new(Mask::new(size)), feather: 8.5, paste: true }),
             size,
             ..recipe(prompt, "")
         }
@@ -177,10 +157,7 @@ mod tests {
             Just("  "),
             Just("(词:1.2)"),
         ];
-        prop_oneof![
-            proptest::collection::vec(piece, 0..8).prop_map(|v| v.concat()),
-            any::<String>(),
-        ]
+        prop_oneof![proptest::collection::vec(piece, 0..8).prop_map(|v| v.concat()), any::<String>(),]
     }
 
     fn expect(recipe: &Recipe, seed: u64, model: &str) -> ReadRecipe {
@@ -230,10 +207,7 @@ mod tests {
         let lines = read.to_lines();
         let value = |label: &str| lines.iter().find(|(l, _)| l == label).map(|(_, v)| v.as_str());
         assert_eq!(value("prompt"), Some("山\n水\u{fffd}]0;x\u{fffd}"));
-        assert_eq!(
-            (value("negative"), value("size"), value("seed")),
-            (None, Some("512×768"), Some("7"))
-        );
+        assert_eq!((value("negative"), value("size"), value("seed")), (None, Some("512×768"), Some("7")));
         assert_eq!(value("k\u{fffd}"), Some("v\u{fffd}"));
     }
 

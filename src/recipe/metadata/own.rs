@@ -64,10 +64,7 @@ pub fn write(recipe: &Recipe, seed: u64, index: u32, model: &str) -> Option<Stri
         seed,
         noise: recipe.noise,
         strength,
-        inpaint: recipe.inpaint.as_ref().map(|i| OwnInpaint {
-            feather: i.feather,
-            paste: i.paste,
-        }),
+        inpaint: recipe.inpaint.as_ref().map(|i| OwnInpaint { feather: i.feather, paste: i.paste }),
         text: recipe.text,
         precision: recipe.precision,
         batch: recipe.batch,
@@ -134,20 +131,14 @@ mod tests {
         );
         assert_eq!(text, expected);
         let text = write(&repainting("竹"), 1, 0, "小图").unwrap();
-        assert!(
-            text.contains(r#""strength":0.6,"inpaint":{"feather":8.5,"paste":true}"#),
-            "{text}"
-        );
+        assert!(text.contains(r#""strength":0.6,"inpaint":{"feather":8.5,"paste":true}"#), "{text}");
     }
 
     #[test]
     fn odd_fields_cost_only_themselves() {
         let read = read(r#"{"new":[1],"danqing":1,"prompt":"山","steps":-1,"sampler":"brush","seed":3,"eta":null}"#);
         let read = read.unwrap();
-        assert_eq!(
-            (read.prompt.as_str(), read.steps, read.sampler, read.seed),
-            ("山", None, None, Some(3))
-        );
+        assert_eq!((read.prompt.as_str(), read.steps, read.sampler, read.seed), ("山", None, None, Some(3)));
         let extra = [("new", "[1]"), ("steps", "-1"), ("sampler", "brush"), ("eta", "null")];
         assert_eq!(read.extra, extra.map(|(k, v)| (k.to_owned(), v.to_owned())));
     }
@@ -155,16 +146,7 @@ mod tests {
     #[test]
     fn other_json_is_not_ours() {
         let deep = "[".repeat(100_000);
-        for text in [
-            "",
-            "null",
-            "[]",
-            "{}",
-            r#"{"danqing":"1"}"#,
-            r#"{"danqing":2}"#,
-            "{\"danqing\":1",
-            &deep,
-        ] {
+        for text in ["", "null", "[]", "{}", r#"{"danqing":"1"}"#, r#"{"danqing":2}"#, "{\"danqing\":1", &deep] {
             assert_eq!(read(text), None);
         }
     }

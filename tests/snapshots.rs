@@ -1,0 +1,112 @@
+//! Pixel snapshots of the window, drawn by wgpu: `cargo test --features snapshots --test snapshots`. Needs a graphics
+//! adapter; a software one (lavapipe) will do. `UPDATE_SNAPSHOTS=1` writes the pictures of `tests/snapshots/` anew.
+#![cfg(feature = "snapshots")]
+
+use danqing::base::{Extent, Problem, ProblemKind};
+use danqing::jobs::FakeGenerator;
+use danqing::jobs::fake::fake_family;
+use danqing::recipe::FamilyInfo;
+use danqing::ui::{Setup, Shell, prepare};
+use danqing::words::Language;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use image::RgbaImage;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Share of pixels that may differ visibly: adapters do not round alike.
+const TOLERANCE: f64 = 0.002;
+
+type Window = Harness<'static, Option<Shell>>;
+
+fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (Window, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings_path = folder.path().join("settings.json");
+    std::fs::write(&settings_path, settings).unwrap();
+    let family = FamilyInfo { native: Extent::new(256, 256), title: "Xiaotu", ..fake_family() };
+    let mut setup = Some(Setup {
+        factory: Box::new(move || Ok(Box::new(make()))),
+        models: vec![("小图".into(), "xiaotu".into(), family)],
+        pictures_folder: folder.path().join("丹青"),
+        settings_path,
+        language: Language::ZhCn,
+    });
+    let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
+    let window = builder.with_render_cursor(false).wgpu().build_ui_state(
+        move |ui, shell: &mut Option<Shell>| {
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+            shell.logic(ui.ctx());
+            shell.show(ui);
+        },
+        None,
+    );
+    (window, folder)
+}
+
+fn settle(window: &mut Window) {
+    let start = Instant::now();
+    let busy = |window: &Window| {
+        let state = window.state().as_ref().unwrap().state();
+        state.forming.is_some() || state.paintings.iter().any(|p| p.thumbnail.is_none())
+    };
+    while busy(window) {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        window.step();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    window.run_steps(4);
+}
+
+fn compare(window: &mut Window, name: &str) {
+    let drawn = window.render().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("snapshots");
+    let path = folder.join(format!("{name}.png"));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        drawn.save(&path).unwrap();
+        return;
+    }
+    let expected: RgbaImage = image::open(&path).unwrap().to_rgba8();
+    assert_eq!(drawn.dimensions(), expected.dimensions(), "{name}");
+    let far = |(a, b): (&image::Rgba<u8>, &image::Rgba<u8>)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > 24);
+    let differing = drawn.pixels().zip(expected.pixels()).filter(|&pair| far(pair)).count();
+    let share = differing as f64 / f64::from(drawn.width() * drawn.height());
+    if share > TOLERANCE {
+        let found = std::env::temp_dir().join(format!("danqing-{name}.png"));
+        drawn.save(&found).unwrap();
+        panic!("{name}: {:.2} % of the pixels differ; see {}", share * 100.0, found.display());
+    }
+}
+
+#[test]
+fn the_empty_desk_in_both_shades() {
+    for (shade, language) in [("dark", "zh-CN"), ("light", "en")] {
+        let settings = format!(r#"{{"shade": "{shade}", "language": "{language}", "advanced": true}}"#);
+        let (mut window, _folder) = open(&settings, FakeGenerator::new);
+        window.run_steps(4);
+        compare(&mut window, &format!("empty-{shade}"));
+    }
+}
+
+#[test]
+fn a_finished_batch() {
+    let settings = r#"{"prompt": "飞流直下三千尺，油画", "batch": 3, "seed": {"value": 7, "kept": true}}"#;
+    let (mut window, _folder) = open(settings, FakeGenerator::new);
+    window.get_by_label("作画").click();
+    window.run_steps(4);
+    settle(&mut window);
+    compare(&mut window, "batch");
+}
+
+#[test]
+fn a_problem() {
+    let problem = Problem::new(ProblemKind::OutOfMemory).detail("allocation of 4 GiB failed");
+    let settings = r#"{"prompt": "飞流直下三千尺，油画", "shade": "light", "seed": {"value": 7, "kept": true}}"#;
+    let (mut window, _folder) = open(settings, move || FakeGenerator::new().failing_at(2, problem.clone()));
+    window.get_by_label("作画").click();
+    window.run_steps(4);
+    settle(&mut window);
+    window.get_by_label("详情").click();
+    window.run_steps(4);
+    compare(&mut window, "problem");
+}
