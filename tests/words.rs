@@ -90,10 +90,10 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
 #[test]
 fn every_id_in_the_source_exists() {
     let messages = messages(SOURCES[0].1);
-    let stems = ["label", "hint", "tip", "phase", "note", "empty", "example", "app", "problem"].into();
+    let stems = ["label", "hint", "tip", "phase", "note", "empty", "example", "app", "problem", "cli"].into();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    ["app", "ui"].iter().for_each(|folder| sources(&root.join(folder), &mut found));
+    ["app", "cli", "ui"].iter().for_each(|folder| sources(&root.join(folder), &mut found));
     let used: BTreeSet<_> = found.iter().flat_map(|source| ids_in(source, &stems)).collect();
     assert!(used.len() > 50, "{used:?}");
     for id in &used {

@@ -1,8 +1,8 @@
 //! What may be written after `danqing` on the command line.
 
 use crate::recipe::{NoiseSource, Precision, Preset, SamplerId, ScheduleId};
-use crate::words::Language;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crate::words::{Language, text};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub enum Command {
 #[command(allow_negative_numbers = true)]
 pub struct Paint {
     pub prompt: String,
-    #[arg(short, long, value_name = "OUT.png", value_parser = clap::builder::OsStringValueParser::new().try_map(png_path))]
+    #[arg(short, long, value_name = "OUT.png")]
     pub output: PathBuf,
     #[arg(long, value_name = "NAME|PATH", default_value = "xiaotu")]
     pub model: PathBuf,
@@ -95,78 +95,53 @@ pub fn read(
 
 /// The definition for clap, with the help in `language`.
 pub fn command(language: Language) -> clap::Command {
-    let explain = |(id, help): (&str, [&'static str; 2])| (id.to_owned(), super::report::pick(language, help));
-    let mut command = Arguments::command();
-    for (id, about) in COMMANDS.iter().copied().map(explain) {
-        command = match id.as_str() {
-            "danqing" => command.about(about),
-            _ => command.mut_subcommand(id, |c| c.about(about)),
-        };
-    }
-    for (name, table) in [("paint", PAINT), ("inspect", INSPECT)] {
-        for (id, help) in table.iter().copied().map(explain) {
-            command = command.mut_subcommand(name, |c| c.mut_arg(id, |arg| arg.help(help)));
-        }
-    }
-    command
+    let parser = OsStringValueParser::new().try_map(move |path| png_path(path, language));
+    Arguments::command()
+        .about(text(language, "cli-about-danqing"))
+        .mut_subcommand("paint", |c| {
+            let c = c.about(text(language, "cli-about-paint")).mut_arg("output", |arg| arg.value_parser(parser));
+            explain(c, PAINT, language)
+        })
+        .mut_subcommand("inspect", |c| explain(c.about(text(language, "cli-about-inspect")), INSPECT, language))
 }
 
-/// Id, then the help in Chinese and in English.
-type Help = [(&'static str, [&'static str; 2])];
+/// Gives the arguments their help. A message's id is `cli-arg-` and the argument's own, with `-` for `_`.
+fn explain(command: clap::Command, ids: &[&str], language: Language) -> clap::Command {
+    ids.iter().fold(command, |command, &id| {
+        let argument = id.splitn(3, '-').last().unwrap_or(id).replace('-', "_");
+        command.mut_arg(argument, |arg| arg.help(text(language, id)))
+    })
+}
 
-const COMMANDS: &Help = &[
-    (
-        "danqing",
-        ["丹青：用中文作画。不带命令时打开窗口。", "Danqing: paint in Chinese. Without a command the window opens."],
-    ),
-    ("paint", ["按文字作画，不开窗口", "Paint from words, without a window"]),
-    ("inspect", ["查看图片的配方，或模型文件的内容", "Show a picture's recipe, or what a model file holds"]),
+const PAINT: &[&str] = &[
+    "cli-arg-prompt",
+    "cli-arg-output",
+    "cli-arg-model",
+    "cli-arg-negative",
+    "cli-arg-width",
+    "cli-arg-height",
+    "cli-arg-preset",
+    "cli-arg-steps",
+    "cli-arg-sampler",
+    "cli-arg-schedule",
+    "cli-arg-guidance",
+    "cli-arg-eta",
+    "cli-arg-seed",
+    "cli-arg-batch",
+    "cli-arg-noise",
+    "cli-arg-init",
+    "cli-arg-strength",
+    "cli-arg-mask",
+    "cli-arg-feather",
+    "cli-arg-no-paste",
+    "cli-arg-precision",
+    "cli-arg-text-length",
+    "cli-arg-attention-mask",
+    "cli-arg-previews",
+    "cli-arg-timings",
 ];
 
-const PAINT: &Help = &[
-    ("prompt", ["画什么", "What to paint"]),
-    (
-        "output",
-        [
-            "写到哪个 .png 文件；多张时为 OUT-1.png、OUT-2.png……",
-            "The .png to write; of a batch OUT-1.png, OUT-2.png, …",
-        ],
-    ),
-    ("model", ["模型的名字或文件夹", "Name or folder of the model"]),
-    ("negative", ["不要画什么", "What to keep out"]),
-    ("width", ["宽（像素）；默认随模型，或随原图", "Width in pixels; by default the model's own, or the picture's"]),
-    ("height", ["高（像素）；默认随模型，或随原图", "Height in pixels; by default the model's own, or the picture's"]),
-    ("preset", ["一套采样设置；其他选项可逐项改动", "A set of sampling values; other options override them"]),
-    ("steps", ["步数，1 到 1000", "Steps, 1 to 1000"]),
-    ("sampler", ["采样器", "Sampler"]),
-    ("schedule", ["噪声时间表", "Noise schedule"]),
-    (
-        "guidance",
-        [
-            "引导强度，0 到 50，不大于 1 即无引导；默认随模型",
-            "Guidance scale, 0 to 50, up to 1 is none; by default the model's own",
-        ],
-    ),
-    ("eta", ["每步新加噪声的份量；默认随采样器", "Share of fresh noise in a step; by default the sampler's own"]),
-    ("seed", ["种子；默认随机，并显示出来", "Seed; by default random, and shown"]),
-    ("batch", ["张数，1 到 16；种子依次加一", "Number of pictures, 1 to 16, each with the next seed"]),
-    ("noise", ["种子对应哪一种随机数", "Whose random numbers the seed stands for"]),
-    ("init", ["从这张图片开始画", "Start from this picture"]),
-    ("strength", ["改动原图的程度，大于 0 到 1", "How far to leave the picture, above 0 to 1"]),
-    ("mask", ["只重画这张图里白色的地方；与原图同大", "Repaint only where this picture is white; of the same size"]),
-    ("feather", ["遮罩边缘的柔化宽度（像素），0 到 256", "Width of the mask's soft edge in pixels, 0 to 256"]),
-    ("no_paste", ["不把遮罩外的原图贴回来", "Do not paste the picture back outside the mask"]),
-    ("precision", ["数值精度", "Number format"]),
-    (
-        "text_length",
-        ["文字补齐到多少个词元；默认随模型", "Tokens that the prompt is padded to; by default the model's own"],
-    ),
-    ("attention_mask", ["不让文字编码器看到补齐的部分", "Hide the padding from the text encoder"]),
-    ("previews", ["把每一步的预览写到这个文件夹", "Write a preview of each step into this folder"]),
-    ("timings", ["把各阶段的用时写到这个文件", "Write the seconds spent into this file"]),
-];
-
-const INSPECT: &Help = &[("file", ["图片，或模型文件", "A picture, or a model file"])];
+const INSPECT: &[&str] = &["cli-arg-file"];
 
 /// A parser for one of `keys`, which `find` knows.
 fn one_of<T: Clone + Send + Sync + 'static>(
@@ -197,11 +172,11 @@ fn precisions() -> impl TypedValueParser<Value = Precision> {
 }
 
 /// Pictures are written with their recipe, losslessly: as PNG and nothing else.
-fn png_path(text: OsString) -> Result<PathBuf, &'static str> {
-    let path = Path::new(&text);
+fn png_path(path: OsString, language: Language) -> Result<PathBuf, String> {
+    let path = Path::new(&path);
     match path.extension() {
         Some(extension) if extension.eq_ignore_ascii_case("png") => Ok(path.into()),
-        _ => Err("只能写 .png 文件 / only .png files can be written"),
+        _ => Err(text(language, "cli-only-png")),
     }
 }
 
@@ -219,13 +194,16 @@ mod tests {
 
     #[test]
     fn definitions_are_sound_and_every_argument_is_explained() {
+        let written = |text: Option<&clap::builder::StyledStr>| {
+            text.map(ToString::to_string).is_some_and(|text| !text.is_empty() && !text.starts_with("cli-"))
+        };
         for language in Language::ALL {
             let command = command(language);
             command.clone().debug_assert();
             for sub in command.get_subcommands() {
-                assert!(sub.get_about().is_some());
+                assert!(written(sub.get_about()), "{}", sub.get_name());
                 for arg in sub.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
-                    assert!(arg.get_help().is_some(), "{} {}", sub.get_name(), arg.get_id());
+                    assert!(written(arg.get_help()), "{} {}", sub.get_name(), arg.get_id());
                 }
             }
         }
@@ -258,8 +236,10 @@ mod tests {
             assert!(paint(words).is_err(), "{words:?}");
         }
         for name in ["画.jpg", "画.webp", "画", ".png"] {
-            let error = read(["danqing", "paint", "山水", "-o", name], Language::ZhCn).unwrap_err();
-            assert!(error.to_string().contains(".png"), "{error}");
+            for (language, words) in Language::ALL.into_iter().zip(["只能写 .png", "only .png"]) {
+                let error = read(["danqing", "paint", "山水", "-o", name], language).unwrap_err();
+                assert!(error.to_string().contains(words), "{error}");
+            }
         }
         assert!(read(["danqing", "paint", "山水", "-o", "画.PNG"], Language::ZhCn).is_ok());
         assert_eq!(paint(&["--guidance", "-1"]).unwrap().guidance, Some(-1.0), "ranges are the recipe's business");

@@ -1,12 +1,12 @@
 //! `danqing inspect`: how a picture was made, or what a model file holds.
 
 use super::arguments::Inspect;
-use super::report::{self, pick};
+use super::report;
 use crate::base::{Problem, ProblemKind};
 use crate::catalog::{self, Format, Inspection, Kind, Part};
 use crate::imaging::png_text::read_texts;
 use crate::recipe::metadata::from_texts;
-use crate::words::Language;
+use crate::words::{Language, text, text_with};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -31,10 +31,7 @@ pub fn describe(path: &Path, language: Language) -> Result<Vec<String>, Problem>
     }
     match picture_format(path)? {
         Some("PNG") => Ok(picture_lines(&read_texts(path)?, language)),
-        Some(format) => {
-            let texts = [format!("{format} 图片，没有配方"), format!("A {format} picture without a recipe")];
-            Ok(vec![pick(language, texts)])
-        }
+        Some(format) => Ok(vec![text_with(language, "cli-inspect-no-recipe", &[("format", format.to_owned())])]),
         None => Ok(model_lines(&catalog::inspect(path)?, language)),
     }
 }
@@ -54,14 +51,13 @@ fn picture_format(path: &Path) -> Result<Option<&'static str>, Problem> {
 
 fn picture_lines(texts: &[(String, String)], language: Language) -> Vec<String> {
     if let Some(recipe) = from_texts(texts) {
-        let line = |(label, value): (String, String)| labelled(label_text(&label, language), &value);
+        let line = |(label, value): (String, String)| labelled(&label_text(&label, language), &value);
         return recipe.to_lines().into_iter().map(line).collect();
     }
-    let mut lines =
-        vec![pick(language, ["图片里没有认得出的配方", "The picture holds no recipe that is understood"]).into()];
+    let mut lines = vec![text(language, "cli-inspect-unknown-recipe")];
     if !texts.is_empty() {
         let keys: Vec<_> = texts.iter().map(|(key, _)| key.escape_debug().to_string()).collect();
-        lines.push(labelled(pick(language, ["其他文字", "other texts"]), &keys.join(", ")));
+        lines.push(labelled(&text(language, "cli-inspect-other-texts"), &keys.join(", ")));
     }
     lines
 }
@@ -71,43 +67,43 @@ fn labelled(label: &str, value: &str) -> String {
     format!("{label}: {}", value.replace('\n', "\n    "))
 }
 
-/// The labels of [`crate::recipe::metadata::ReadRecipe::to_lines`] in Chinese; others stay as they are.
-fn label_text(label: &str, language: Language) -> &str {
-    let chinese = match label {
-        "source" => "来源",
-        "prompt" => "提示词",
-        "negative" => "反向提示词",
-        "model" => "模型",
-        "size" => "尺寸",
-        "seed" => "种子",
-        "noise" => "随机数",
-        "sampler" => "采样器",
-        "schedule" => "时间表",
-        "steps" => "步数",
-        "guidance" => "引导强度",
-        "eta" => "新加噪声",
-        "strength" => "改动程度",
-        "text length" => "文字长度",
-        "attention mask" => "注意力遮罩",
-        "precision" => "精度",
-        other => other,
+/// The words for the labels of [`crate::recipe::metadata::ReadRecipe::to_lines`]; others stay as they are.
+fn label_text(label: &str, language: Language) -> String {
+    let id = match label {
+        "source" => "cli-recipe-source",
+        "prompt" => "cli-recipe-prompt",
+        "negative" => "cli-recipe-negative",
+        "model" => "cli-recipe-model",
+        "size" => "cli-recipe-size",
+        "seed" => "cli-recipe-seed",
+        "noise" => "cli-recipe-noise",
+        "sampler" => "cli-recipe-sampler",
+        "schedule" => "cli-recipe-schedule",
+        "steps" => "cli-recipe-steps",
+        "guidance" => "cli-recipe-guidance",
+        "eta" => "cli-recipe-eta",
+        "strength" => "cli-recipe-strength",
+        "text length" => "cli-recipe-text-length",
+        "attention mask" => "cli-recipe-attention-mask",
+        "precision" => "cli-recipe-precision",
+        other => return other.to_owned(),
     };
-    pick(language, [chinese, label])
+    text(language, id)
 }
 
 fn model_lines(model: &Inspection, language: Language) -> Vec<String> {
     let kind = match model.kind {
-        Kind::Folder => ["diffusers 模型文件夹", "diffusers model folder"],
-        Kind::Checkpoint => ["单文件模型", "single-file checkpoint"],
-        Kind::Network => ["单个网络", "one network of a model"],
-        Kind::Lora => ["LoRA", "LoRA"],
-        Kind::Embedding => ["嵌入词（textual inversion）", "embedding (textual inversion)"],
-        Kind::Unknown => ["未知的权重文件", "weights of an unknown kind"],
+        Kind::Folder => "cli-kind-folder",
+        Kind::Checkpoint => "cli-kind-checkpoint",
+        Kind::Network => "cli-kind-network",
+        Kind::Lora => "cli-kind-lora",
+        Kind::Embedding => "cli-kind-embedding",
+        Kind::Unknown => "cli-kind-unknown",
     };
-    let unknown = pick(language, ["未知", "unknown"]);
+    let family = model.family_hint.map_or_else(|| text(language, "cli-inspect-family-unknown"), str::to_owned);
     let mut lines = vec![
-        labelled(pick(language, ["类型", "kind"]), pick(language, kind)),
-        labelled(pick(language, ["家族", "family"]), model.family_hint.unwrap_or(unknown)),
+        labelled(&text(language, "cli-inspect-kind"), &text(language, kind)),
+        labelled(&text(language, "cli-inspect-family"), &family),
     ];
     if let Some(format) = model.format {
         let name = match format {
@@ -115,9 +111,9 @@ fn model_lines(model: &Inspection, language: Language) -> Vec<String> {
             Format::ZipPickle => "PyTorch (zip)",
             Format::LegacyPickle => "PyTorch (legacy)",
         };
-        lines.push(labelled(pick(language, ["格式", "format"]), name));
+        lines.push(labelled(&text(language, "cli-inspect-format"), name));
     }
-    lines.push(labelled(pick(language, ["大小", "size"]), &size_text(model.bytes)));
+    lines.push(labelled(&text(language, "cli-inspect-size"), &size_text(model.bytes)));
     lines.extend(model.parts.iter().map(|part| part_line(part, language)));
     lines
 }
@@ -125,11 +121,9 @@ fn model_lines(model: &Inspection, language: Language) -> Vec<String> {
 fn part_line(part: &Part, language: Language) -> String {
     let precisions: Vec<_> = part.precisions.iter().map(|(name, count)| format!("{name} × {count}")).collect();
     let class = if part.class.is_empty() { String::new() } else { format!(" ({})", part.class) };
-    let millions = part.parameters as f64 / 1e6;
-    let numbers = match language {
-        Language::ZhCn => format!("{} 个张量，{millions:.2} 百万参数", part.tensors),
-        Language::En => format!("{} tensors, {millions:.2} M parameters", part.tensors),
-    };
+    let millions = format!("{:.2}", part.parameters as f64 / 1e6);
+    let numbers =
+        text_with(language, "cli-inspect-part", &[("tensors", part.tensors.to_string()), ("millions", millions)]);
     format!("  {}{class}: {numbers}, {} [{}]", part.name, size_text(part.bytes), precisions.join(", "))
 }
 

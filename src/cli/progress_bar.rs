@@ -70,7 +70,7 @@ impl Meter {
                     bar.set_position((fraction * 100.0) as u64);
                 }
             }
-            Outlet::Lines(_) if new => self.say(text),
+            Outlet::Lines(_) if new => self.say(&text),
             Outlet::Lines(_) => {}
         }
     }

@@ -2,18 +2,10 @@
 
 use crate::base::{Extent, Problem, Severity};
 use crate::recipe::{Phase, Timings};
-use crate::words::{Language, ProblemText, problem_text};
+use crate::words::{Language, ProblemText, problem_text, text, text_with};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
-
-/// The one of the two texts (Chinese, English) that `language` asks for.
-pub fn pick<T>(language: Language, [chinese, english]: [T; 2]) -> T {
-    match language {
-        Language::ZhCn => chinese,
-        Language::En => english,
-    }
-}
 
 /// Writes a line to stderr. A closed stderr is no reason to stop.
 pub fn notice(text: &str) {
@@ -28,20 +20,18 @@ pub fn result(text: &str) {
 /// A problem as lines: what happened, what to do, the technical detail.
 pub fn problem_lines(problem: &Problem, language: Language) -> String {
     let ProblemText { summary, advice } = problem_text(problem, language);
-    let head = match problem.severity {
-        Severity::Note => "",
-        Severity::Warning => pick(language, ["注意：", "Warning: "]),
-        Severity::Error => pick(language, ["错误：", "Error: "]),
+    let mut lines = match problem.severity {
+        Severity::Note => summary,
+        Severity::Warning => text_with(language, "cli-warning", &[("summary", summary)]),
+        Severity::Error => text_with(language, "cli-error", &[("summary", summary)]),
     };
-    let mut lines = format!("{head}{summary}");
     if !advice.is_empty() {
         lines.push('\n');
         lines.push_str(&advice);
     }
     if let Some(detail) = &problem.detail {
         lines.push('\n');
-        lines.push_str(pick(language, ["详情：", "Details: "]));
-        lines.push_str(detail);
+        lines.push_str(&text_with(language, "cli-detail", &[("detail", detail.clone())]));
     }
     lines
 }
@@ -59,49 +49,43 @@ pub enum Notice {
 
 impl Notice {
     pub fn text(self, language: Language) -> String {
-        let texts = match self {
-            Notice::Seed(seed) => [format!("种子：{seed}"), format!("Seed: {seed}")],
-            Notice::Cropped { from, to } => {
-                [format!("原图 {from} 居中裁剪为 {to}"), format!("The picture of {from} is cropped to its middle {to}")]
-            }
-            Notice::Fitted { from, to } => [
-                format!("原图 {from} 缩放并居中裁剪为 {to}"),
-                format!("The picture of {from} is scaled and cropped to {to}"),
-            ],
-        };
-        pick(language, texts)
+        let sizes = |from: Extent, to: Extent| [("from", from.to_string()), ("to", to.to_string())];
+        match self {
+            Notice::Seed(seed) => text_with(language, "cli-seed", &[("seed", seed.to_string())]),
+            Notice::Cropped { from, to } => text_with(language, "cli-cropped", &sizes(from, to)),
+            Notice::Fitted { from, to } => text_with(language, "cli-fitted", &sizes(from, to)),
+        }
     }
 }
 
 /// What the engine does in a phase.
-pub fn phase_text(phase: Phase, language: Language) -> &'static str {
-    let texts = match phase {
-        Phase::Converting { .. } => ["转换模型", "Converting the model"],
-        Phase::Loading { .. } => ["载入模型", "Loading the model"],
-        Phase::Encoding => ["理解文字", "Reading the prompt"],
-        Phase::Sampling => ["作画", "Painting"],
-        Phase::Decoding => ["显影", "Decoding"],
+pub fn phase_text(phase: Phase, language: Language) -> String {
+    let id = match phase {
+        Phase::Converting { .. } => "cli-phase-converting",
+        Phase::Loading { .. } => "cli-phase-loading",
+        Phase::Encoding => "cli-phase-encoding",
+        Phase::Sampling => "cli-phase-sampling",
+        Phase::Decoding => "cli-phase-decoding",
     };
-    pick(language, texts)
+    text(language, id)
 }
 
 /// Pace and seconds left, of steps.
 pub fn pace_text(seconds_a_step: f64, seconds_left: f64, language: Language) -> String {
     let left = duration_text(seconds_left, language);
-    match language {
-        Language::ZhCn => format!("每步 {seconds_a_step:.2} 秒，还要 {left}"),
-        Language::En => format!("{seconds_a_step:.2} s a step, {left} left"),
-    }
+    text_with(language, "cli-pace", &[("pace", format!("{seconds_a_step:.2}")), ("left", left)])
 }
 
 /// Whole seconds, minutes and hours; rounded up, so that it is 0 only at the end.
 fn duration_text(seconds: f64, language: Language) -> String {
     let whole = seconds.max(0.0).ceil() as u64;
-    let [hour, minute, second] = pick(language, [["小时", "分", "秒"], [" h ", " min ", " s"]]);
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, s) => format!("{s}{second}"),
-        (0, m, s) => format!("{m}{minute}{s}{second}"),
-        (h, m, _) => format!("{h}{hour}{m}{}", minute.trim_end()),
+    let hours = ("hours", (whole / 3600).to_string());
+    let minutes = ("minutes", (whole / 60 % 60).to_string());
+    let seconds = ("seconds", (whole % 60).to_string());
+    match whole {
+        0..60 => text_with(language, "cli-seconds", &[seconds]),
+        60..3600 => text_with(language, "cli-minutes", &[minutes, seconds]),
+        3600.. => text_with(language, "cli-hours", &[hours, minutes]),
     }
 }
 
@@ -143,6 +127,20 @@ mod tests {
         }
         let plain = problem_lines(&Problem::new(ProblemKind::Cancelled), Language::ZhCn);
         assert!(!plain.contains("详情"));
+    }
+
+    #[test]
+    fn notices_and_pace_are_whole() {
+        let (from, to) = (Extent::new(101, 67), Extent::new(96, 64));
+        let notices = [Notice::Seed(42), Notice::Cropped { from, to }, Notice::Fitted { from, to }];
+        let [zh, en] = Language::ALL.map(|language| notices.map(|notice| notice.text(language)));
+        assert_eq!(zh, ["种子：42", "原图 101×67 居中裁剪为 96×64", "原图 101×67 缩放并居中裁剪为 96×64"]);
+        assert_eq!(en[0], "Seed: 42");
+        assert_eq!(en[1], "The picture of 101×67 is cropped to its middle 96×64");
+        assert_eq!(
+            Language::ALL.map(|l| pace_text(1.5, 80.0, l)),
+            ["每步 1.50 秒，还要 1分20秒", "1.50 s a step, 1 min 20 s left"]
+        );
     }
 
     #[test]

@@ -173,8 +173,93 @@ empty-no-model = No model yet
 empty-no-model-advice = Put a model into the models folder and open Danqing again.
 
 example-1 = 大漠孤烟直，长河落日圆，水墨
-example-1-note = “One straight plume over the desert, the sun round on the long river”, ink. Wang Wei
+example-1-note = "A lone plume rises straight; on the long river, a round sun." Wang Wei
 example-2 = 飞流直下三千尺，疑是银河落九天，油画
-example-2-note = “It falls three thousand feet, as if the Milky Way came down”, oil. Li Bai
+example-2-note = "It falls three thousand feet, a Milky Way come down." Li Bai
 example-3 = 孤舟蓑笠翁，独钓寒江雪，水彩
-example-3-note = “An old man in a straw cape, alone, fishing the cold river’s snow”, watercolour. Liu Zongyuan
+example-3-note = "Alone, an old man fishes the snow of the cold river." Liu Zongyuan
+
+## The command line
+
+cli-about-danqing = Danqing: paint in Chinese. Without a command the window opens.
+cli-about-paint = Paint from words, without a window
+cli-about-inspect = Show a picture's recipe, or what a model file holds
+
+cli-arg-prompt = What to paint
+cli-arg-output = The .png to write; of a batch OUT-1.png, OUT-2.png, …
+cli-arg-model = Name or folder of the model
+cli-arg-negative = What to keep out
+cli-arg-width = Width in pixels; by default the model's own, or the picture's
+cli-arg-height = Height in pixels; by default the model's own, or the picture's
+cli-arg-preset = A set of sampling values; other options override them
+cli-arg-steps = Steps, 1 to 1000
+cli-arg-sampler = Sampler
+cli-arg-schedule = Noise schedule
+cli-arg-guidance = Guidance scale, 0 to 50, up to 1 is none; by default the model's own
+cli-arg-eta = Share of fresh noise in a step; by default the sampler's own
+cli-arg-seed = Seed; by default random, and shown
+cli-arg-batch = Number of pictures, 1 to 16, each with the next seed
+cli-arg-noise = Whose random numbers the seed stands for
+cli-arg-init = Start from this picture
+cli-arg-strength = How far to leave the picture, above 0 to 1
+cli-arg-mask = Repaint only where this picture is white; of the same size
+cli-arg-feather = Width of the mask's soft edge in pixels, 0 to 256
+cli-arg-no-paste = Do not paste the picture back outside the mask
+cli-arg-precision = Number format
+cli-arg-text-length = Tokens that the prompt is padded to; by default the model's own
+cli-arg-attention-mask = Hide the padding from the text encoder
+cli-arg-previews = Write a preview of each step into this folder
+cli-arg-timings = Write the seconds spent into this file
+cli-arg-file = A picture, or a model file
+
+cli-only-png = only .png files can be written
+cli-error = Error: { $summary }
+cli-warning = Warning: { $summary }
+cli-detail = Details: { $detail }
+cli-seed = Seed: { $seed }
+cli-cropped = The picture of { $from } is cropped to its middle { $to }
+cli-fitted = The picture of { $from } is scaled and cropped to { $to }
+
+cli-phase-converting = Converting the model
+cli-phase-loading = Loading the model
+cli-phase-encoding = Reading the prompt
+cli-phase-sampling = Painting
+cli-phase-decoding = Decoding
+cli-pace = { $pace } s a step, { $left } left
+cli-seconds = { $seconds } s
+cli-minutes = { $minutes } min { $seconds } s
+cli-hours = { $hours } h { $minutes } min
+
+cli-inspect-no-recipe = A { $format } picture without a recipe
+cli-inspect-unknown-recipe = The picture holds no recipe that is understood
+cli-inspect-other-texts = other texts
+cli-inspect-kind = kind
+cli-inspect-family = family
+cli-inspect-family-unknown = unknown
+cli-inspect-format = format
+cli-inspect-size = size
+cli-inspect-part = { $tensors } tensors, { $millions } M parameters
+
+cli-kind-folder = diffusers model folder
+cli-kind-checkpoint = single-file checkpoint
+cli-kind-network = one network of a model
+cli-kind-lora = LoRA
+cli-kind-embedding = embedding (textual inversion)
+cli-kind-unknown = weights of an unknown kind
+
+cli-recipe-source = source
+cli-recipe-prompt = prompt
+cli-recipe-negative = negative
+cli-recipe-model = model
+cli-recipe-size = size
+cli-recipe-seed = seed
+cli-recipe-noise = noise
+cli-recipe-sampler = sampler
+cli-recipe-schedule = schedule
+cli-recipe-steps = steps
+cli-recipe-guidance = guidance
+cli-recipe-eta = eta
+cli-recipe-strength = strength
+cli-recipe-text-length = text length
+cli-recipe-attention-mask = attention mask
+cli-recipe-precision = precision

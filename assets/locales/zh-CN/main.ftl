@@ -178,3 +178,88 @@ example-2 = 飞流直下三千尺，疑是银河落九天，油画
 example-2-note = 李白《望庐山瀑布》
 example-3 = 孤舟蓑笠翁，独钓寒江雪，水彩
 example-3-note = 柳宗元《江雪》
+
+## 命令行
+
+cli-about-danqing = 丹青：用中文作画。不带命令时打开窗口。
+cli-about-paint = 按文字作画，不开窗口
+cli-about-inspect = 查看图片的配方，或模型文件的内容
+
+cli-arg-prompt = 画什么
+cli-arg-output = 写到哪个 .png 文件；多张时为 OUT-1.png、OUT-2.png……
+cli-arg-model = 模型的名字或文件夹
+cli-arg-negative = 不要画什么
+cli-arg-width = 宽（像素）；默认随模型，或随原图
+cli-arg-height = 高（像素）；默认随模型，或随原图
+cli-arg-preset = 一套采样设置；其他选项可逐项改动
+cli-arg-steps = 步数，1 到 1000
+cli-arg-sampler = 采样器
+cli-arg-schedule = 噪声时间表
+cli-arg-guidance = 引导强度，0 到 50，不大于 1 即无引导；默认随模型
+cli-arg-eta = 每步新加噪声的份量；默认随采样器
+cli-arg-seed = 种子；默认随机，并显示出来
+cli-arg-batch = 张数，1 到 16；种子依次加一
+cli-arg-noise = 种子对应哪一种随机数
+cli-arg-init = 从这张图片开始画
+cli-arg-strength = 改动原图的程度，大于 0 到 1
+cli-arg-mask = 只重画这张图里白色的地方；与原图同大
+cli-arg-feather = 遮罩边缘的柔化宽度（像素），0 到 256
+cli-arg-no-paste = 不把遮罩外的原图贴回来
+cli-arg-precision = 数值精度
+cli-arg-text-length = 文字补齐到多少个词元；默认随模型
+cli-arg-attention-mask = 不让文字编码器看到补齐的部分
+cli-arg-previews = 把每一步的预览写到这个文件夹
+cli-arg-timings = 把各阶段的用时写到这个文件
+cli-arg-file = 图片，或模型文件
+
+cli-only-png = 只能写 .png 文件
+cli-error = 错误：{ $summary }
+cli-warning = 注意：{ $summary }
+cli-detail = 详情：{ $detail }
+cli-seed = 种子：{ $seed }
+cli-cropped = 原图 { $from } 居中裁剪为 { $to }
+cli-fitted = 原图 { $from } 缩放并居中裁剪为 { $to }
+
+cli-phase-converting = 转换模型
+cli-phase-loading = 载入模型
+cli-phase-encoding = 理解文字
+cli-phase-sampling = 作画
+cli-phase-decoding = 显影
+cli-pace = 每步 { $pace } 秒，还要 { $left }
+cli-seconds = { $seconds }秒
+cli-minutes = { $minutes }分{ $seconds }秒
+cli-hours = { $hours }小时{ $minutes }分
+
+cli-inspect-no-recipe = { $format } 图片，没有配方
+cli-inspect-unknown-recipe = 图片里没有认得出的配方
+cli-inspect-other-texts = 其他文字
+cli-inspect-kind = 类型
+cli-inspect-family = 家族
+cli-inspect-family-unknown = 未知
+cli-inspect-format = 格式
+cli-inspect-size = 大小
+cli-inspect-part = { $tensors } 个张量，{ $millions } 百万参数
+
+cli-kind-folder = diffusers 模型文件夹
+cli-kind-checkpoint = 单文件模型
+cli-kind-network = 单个网络
+cli-kind-lora = LoRA
+cli-kind-embedding = 嵌入词（textual inversion）
+cli-kind-unknown = 未知的权重文件
+
+cli-recipe-source = 来源
+cli-recipe-prompt = 提示词
+cli-recipe-negative = 反向提示词
+cli-recipe-model = 模型
+cli-recipe-size = 尺寸
+cli-recipe-seed = 种子
+cli-recipe-noise = 随机数
+cli-recipe-sampler = 采样器
+cli-recipe-schedule = 时间表
+cli-recipe-steps = 步数
+cli-recipe-guidance = 引导强度
+cli-recipe-eta = 新加噪声
+cli-recipe-strength = 改动程度
+cli-recipe-text-length = 文字长度
+cli-recipe-attention-mask = 注意力遮罩
+cli-recipe-precision = 精度

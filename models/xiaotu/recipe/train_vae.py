@@ -1,7 +1,7 @@
 """Trains the autoencoder: `python train_vae.py PICTURES CHECKPOINT`.
 
 PICTURES is a folder of draw.py. The loss is L1 on pixels and on differences between neighbouring pixels at four scales
-(which keeps edges crisp), and a little KL; at first the latents are drawn towards the mean colours of their places. With --decoder-only the encoder stays as the checkpoint given by --start has
+(which keeps edges crisp), and a little KL. With --decoder-only the encoder stays as the checkpoint given by --start has
 it, so that latents remain valid while the decoder is polished.
 """
 from __future__ import annotations
@@ -18,15 +18,12 @@ import architecture
 import training
 from draw import read_pictures
 from lean import make_lean
+from simple_start import begin_simply
 
 CROP = 128
 KL_WEIGHT = 2e-7  # per nat of a whole picture
-FIRST_LOG_VARIANCE = -6.0  # latents begin with little noise, or the decoder would learn to ignore them
 SCALES = 4
-RANDOM_PART = 0.5  # of the usual random weights at the start, where a convolution mostly hands its input on
-HINT_WEIGHT, HINT_UNTIL = 0.1, 0.5  # until that part of the run, ever more weakly
-HINT_SCALE = 2.0
-LOSSES = ("l1", "edges", "kl", "hint")
+LOSSES = ("l1", "edges", "kl")
 
 
 def pixels(pictures: np.ndarray) -> torch.Tensor:
@@ -53,12 +50,6 @@ def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor) -> tuple[torch
         edges = edges + error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
         error = F.avg_pool2d(error, 2)
     return plain, edges / SCALES
-
-
-def colour_hint(latents: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
-    """How far the first three channels are from the mean colours of their places. Without this start, the autoencoder
-    takes long to find colours at all."""
-    return (latents[:, :3] - HINT_SCALE * F.avg_pool2d(pictures, 8)).square().mean()
 
 
 def scaling_factor(vae: AutoencoderKL, pictures: np.ndarray) -> float:
@@ -103,34 +94,13 @@ def train(rank: int, shared: training.Shared, arguments: argparse.Namespace) -> 
             made = vae.decode(latents.mean if arguments.decoder_only else latents.sample()).sample
         plain, edges = reconstruction_loss(made.float(), batch)
         kl = latents.kl().float().mean() * architecture.SIZE**2 / batch.shape[-1] ** 2
-        hint = colour_hint(latents.mean.float(), batch)
-        hint_weight = 0.0 if arguments.decoder_only else HINT_WEIGHT * max(0.0, 1 - course.fraction / HINT_UNTIL)
-        (plain + edges + KL_WEIGHT * kl + hint_weight * hint).backward()
+        (plain + edges + KL_WEIGHT * kl).backward()
         ensemble.update(arguments.rate * training.rate_factor(course.fraction, ensemble.step, 50, arguments.hold))
-        course.note((plain, edges, kl, hint))
+        course.note((plain, edges, kl))
         if rank == 0 and ensemble.step % 300 == 0:
             checkpoint()
     if rank == 0:
         checkpoint()
-
-
-@torch.no_grad()
-def begin_simply(vae: AutoencoderKL) -> None:
-    """Lets an untrained autoencoder begin as little more than a shrinking and enlarging of the picture: residual
-    branches and attention add nothing yet, and the convolutions between them mostly hand their input on."""
-    vae.quant_conv.bias[architecture.LATENT_CHANNELS :] = FIRST_LOG_VARIANCE
-    for name, module in vae.named_modules():
-        if name.endswith((".conv2", ".to_out.0")):
-            module.weight.zero_()
-            module.bias.zero_()
-        elif name.endswith((".conv", ".conv_in", ".conv_shortcut")):
-            module.weight.mul_(RANDOM_PART)
-            channels = torch.arange(min(module.weight.shape[:2]))
-            if module.stride == (2, 2):
-                module.weight[channels, channels, :2, :2] += 0.25
-            else:
-                middle = module.kernel_size[0] // 2
-                module.weight[channels, channels, middle, middle] += 1.0
 
 
 def build(arguments: argparse.Namespace) -> AutoencoderKL:
