@@ -58,16 +58,18 @@ pub fn denoise(
     Ok(Tensor::cat(&pictures, 0)?)
 }
 
-/// Keeps the unmasked part of a picture: there, the estimate is the picture's own latent, and so every sampler whose
-/// step is linear in x and the estimate moves x along exactly `original + sigma · noise`.
+/// Keeps the unmasked part of a picture: there, the network looks at the picture's own latent under the start noise,
+/// and the estimate is that latent, so that every sampler carries the part along unchanged.
 pub struct Repaint {
     /// The picture's latent, [batch, channels, h, w].
     pub original: Tensor,
+    /// The unit noise of the start, of the same shape.
+    pub noise: Tensor,
     /// 1 where it is repainted, [1, 1, h, w].
     pub mask: Tensor,
-    /// The unit noise of the start; at full strength the network's first look is at this noise alone, everywhere, as
-    /// diffusers has it. Taken after that look.
-    pub first_look: Option<Tensor>,
+    /// At full strength the network's first look is at noise alone, everywhere, as diffusers has it. False after that
+    /// look.
+    pub first_look: bool,
 }
 
 impl Repaint {
@@ -77,11 +79,17 @@ impl Repaint {
         Ok((inside.broadcast_mul(&self.mask)? + outside.broadcast_mul(&keep)?)?)
     }
 
-    /// What the network looks at in place of `x`.
+    /// The picture's latent under noise of `sigma`.
+    pub fn noised(&self, sigma: f64) -> Result<Tensor, Interrupt> {
+        Ok((&self.original + (&self.noise * sigma)?)?)
+    }
+
+    /// What the network looks at in place of `x`. Outside the mask that is not left to the sampler: PLMS that begins in
+    /// the middle stays one step behind there, and ancestral samplers bring noise of their own.
     pub fn input(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor, Interrupt> {
-        match self.first_look.take() {
-            Some(noise) => Ok((noise * (sigma * sigma + 1.0).sqrt())?),
-            None => Ok(x.clone()),
+        if std::mem::take(&mut self.first_look) {
+            return Ok((&self.noise * sigma.hypot(1.0))?);
         }
+        self.join(x, &self.noised(sigma)?)
     }
 }

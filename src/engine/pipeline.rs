@@ -97,8 +97,8 @@ impl Start {
         };
         let mask = latent_mask(inpaint, info.factor, (height, width), device)?;
         let from_noise = *strength >= 1.0;
-        let repaint = Repaint { original, mask, first_look: from_noise.then(|| noise.clone()) };
-        let x = if from_noise { repaint.join(&(noise * schedule.noise_scale())?, &x)? } else { x };
+        let repaint = Repaint { original, noise, mask, first_look: from_noise };
+        let x = if from_noise { repaint.join(&(&repaint.noise * schedule.noise_scale())?, &x)? } else { x };
         Ok(Self { schedule, x, repaint: Some(repaint), streams })
     }
 }

@@ -90,12 +90,18 @@ impl Weights {
         if view.shape != shape {
             return Err(mismatch(&format!("{:?}", view.shape)));
         }
-        let values: Vec<f32> = match view.dtype {
-            Dtype::F32 => view.bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            Dtype::F16 => view.bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-            Dtype::BF16 => view.bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        let count = shape.iter().product();
+        let mut values: Vec<f32> = Vec::new();
+        let refused = |_| Problem::from(Interrupt::OutOfMemory(count * size_of::<f32>()));
+        values.try_reserve_exact(count).map_err(refused)?;
+        match view.dtype {
+            Dtype::F32 => values.extend(view.bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))),
+            Dtype::F16 => values.extend(view.bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
+            Dtype::BF16 => {
+                values.extend(view.bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()))
+            }
             other => return Err(mismatch(&format!("{other:?}"))),
-        };
+        }
         let problem = |e: candle_core::Error| Problem::from(Interrupt::from(e));
         let tensor = Tensor::from_vec(values, shape, &Device::Cpu).map_err(problem)?;
         tensor.to_dtype(self.dtype).and_then(|t| t.to_device(&self.device)).map_err(problem)

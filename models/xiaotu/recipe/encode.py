@@ -52,7 +52,7 @@ def main() -> None:
     if not arguments.latents.exists():
         open_memmap(arguments.latents, mode="w+", dtype=np.float16, shape=(len(read_pictures(arguments.pictures)), *SHAPE))
     multiprocessing.spawn(encode, (arguments.processes, arguments.pictures, arguments.checkpoint, arguments.latents),
-                          nprocs=arguments.processes)
+                          nprocs=arguments.processes, daemon=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Trains the denoiser: `python train_unet.py PICTURES LATENTS.npy CHECKPOINT --text text.pt --vae vae.pt --minutes 60`.
 
-Every picture is shown with a caption composed anew; one caption in ten is empty. The text encoder is frozen. The
+Every picture that is encoded by now (encode.py may still be at work) is shown with a caption composed anew; one caption in ten is empty. The text encoder is frozen. The
 network predicts v; the squared error counts fully where there is much noise, and less where there is hardly any
 (min-SNR). At the noisiest timesteps some latents are replaced by pure noise, which is what sampling starts from.
 
@@ -99,12 +99,14 @@ def train(rank: int, shared: training.Shared, arguments: argparse.Namespace) -> 
         training.save(kept, arguments.checkpoint)
         return kept
 
+    encoded = np.empty(0, dtype=int)
     while course.goes_on():
-        chosen = rng.integers(len(latents), size=arguments.batch)
-        clean = torch.from_numpy(latents[np.sort(chosen)].astype(np.float32))
-        asked = ["" if words.random() < EMPTY_CHANCE else caption(scenes[i], words) for i in np.sort(chosen)]
-        # Sorted pictures must not meet sorted timesteps.
-        timesteps = stratified_timesteps(len(clean), rank, shared.processes)[torch.randperm(len(clean))]
+        if not len(encoded) or ensemble.step % 200 == 0:
+            encoded = np.flatnonzero(latents[:, :, 0].any(axis=(1, 2)))
+        chosen = rng.choice(encoded, arguments.batch)
+        clean = torch.from_numpy(latents[chosen].astype(np.float32))
+        asked = ["" if words.random() < EMPTY_CHANCE else caption(scenes[i], words) for i in chosen]
+        timesteps = stratified_timesteps(len(clean), rank, shared.processes)
         alpha, sigma = signal[timesteps].view(-1, 1, 1, 1), noise[timesteps].view(-1, 1, 1, 1)
         pure = (timesteps >= PURE_NOISE_FROM) & (torch.rand(len(clean)) < PURE_NOISE_CHANCE)
         alpha = torch.where(pure.view(-1, 1, 1, 1), torch.zeros_like(alpha), alpha)

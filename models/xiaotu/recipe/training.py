@@ -202,7 +202,7 @@ class Course:
 def together(work: Callable, model_size: int, processes: int, *arguments: object) -> None:
     """Runs `work(rank, shared, *arguments)` in every process; SIGTERM reaches the first, which ends the run."""
     shared = Shared(model_size, processes)
-    context = multiprocessing.spawn(work, (shared, *arguments), nprocs=processes, join=False)
+    context = multiprocessing.spawn(work, (shared, *arguments), nprocs=processes, join=False, daemon=True)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(context.pids()[0], signal.SIGTERM))
     while not context.join():
         pass
