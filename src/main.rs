@@ -5,7 +5,7 @@ use danqing::cli::{self, arguments};
 use danqing::engine::{CandleGenerator, EngineFolders};
 use danqing::recipe::{Cancel, Generator};
 use danqing::words::Language;
-use danqing::{catalog, ui};
+use danqing::{catalog, engine, ui};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 fn open_window(places: Places, folders: EngineFolders, language: Language) -> Result<(), Problem> {
     let models = catalog::models(&folders.models);
     let models = models.into_iter().filter_map(|model| match folders.family(&model.path) {
-        Ok(info) => Some((model.name, model.path, info)),
+        Ok(info) => Some((engine::title(&model.path), model.path, info)),
         Err(problem) => {
             tracing::warn!(%problem, "a model is left out");
             None

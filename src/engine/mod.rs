@@ -20,6 +20,7 @@ use crate::base::{Problem, ProblemKind};
 use crate::recipe::{Cancel, FamilyInfo, Generator, Output, Phase, Precision, Progress, Recipe, check};
 use candle_core::{Device, Tensor};
 use families::Model;
+use families::advice::Advice;
 use interrupt::Interrupt;
 use nets::ops::{Pass, with_values};
 use preview::LinearPreview;
@@ -57,6 +58,13 @@ impl EngineFolders {
         let (folder, family) = families::detect(&self.resolve(model)?)?;
         (family.info)(&folder)
     }
+}
+
+/// The name of a model for people: what its makers say, else its folder's name.
+pub fn title(model: &Path) -> String {
+    let name =
+        || model.file_name().map_or_else(|| model.display().to_string(), |name| name.to_string_lossy().into_owned());
+    Advice::of(model).title.unwrap_or_else(name)
 }
 
 struct Loaded {

@@ -57,6 +57,8 @@ def export(folder: Path, vocabulary: Path, vae: Path | None, text: Path | None, 
                 model.register_to_config(scaling_factor=state["scaling_factor"])
         model.half().save_pretrained(folder / name, safe_serialization=True)
     architecture.build_scheduler().save_pretrained(folder / "scheduler")
+    for weights in folder.rglob("*.safetensors"):
+        weights.chmod(0o644)
     (folder / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n", encoding="utf-8")
 
 

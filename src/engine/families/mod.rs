@@ -1,5 +1,6 @@
 //! Model families: one file each, one table. Nothing outside this table matches on a family.
 
+pub mod advice;
 mod sd;
 mod taiyi;
 

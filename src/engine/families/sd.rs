@@ -2,7 +2,6 @@
 
 use crate::base::{Problem, ProblemKind};
 use crate::catalog::ModelFolder;
-use crate::catalog::folder::read_object;
 use crate::engine::interrupt::Interrupt;
 use crate::engine::nets::Params;
 use crate::engine::nets::ops::Pass;
@@ -11,7 +10,6 @@ use crate::engine::nets::vae::{Vae, VaeConfig};
 use crate::engine::schedules::NoiseTable;
 use crate::engine::weights::Loader;
 use candle_core::{DType, Tensor};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -24,20 +22,6 @@ pub fn config<T: DeserializeOwned>(folder: &ModelFolder, component: &str) -> Res
     let path = component.folder.join("config.json");
     serde_json::from_value(component.config.clone())
         .map_err(|e| Problem::new(ProblemKind::ConfigInvalid).at(path).detail(e))
-}
-
-/// `danqing.json` beside `model_index.json`: what a model's makers advise. Absent in other people's models.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Advice {
-    pub guidance: Option<f64>,
-}
-
-/// The advice that lies in the folder; none if there is no such file or it makes no sense.
-pub fn advice(folder: &ModelFolder) -> Advice {
-    let value = read_object(&folder.path.join("danqing.json")).ok();
-    let advice: Advice = value.and_then(|v| serde_json::from_value(v).ok()).unwrap_or_default();
-    Advice { guidance: advice.guidance.filter(|g| (1.0..=50.0).contains(g)) }
 }
 
 /// UNet, autoencoder and noise table.

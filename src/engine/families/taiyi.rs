@@ -3,6 +3,7 @@
 //! As diffusers runs it: the prompt is padded to the tokenizer's length (512 for Taiyi) and BERT looks at the padding,
 //! too. Both can be switched off in [`TextOptions`].
 
+use super::advice::Advice;
 use super::sd::{Core, config};
 use super::{Family, Model};
 use crate::base::{Extent, Problem, ProblemKind};
@@ -49,7 +50,7 @@ fn info(folder: &ModelFolder) -> Result<FamilyInfo, Problem> {
         factor,
         latent_channels: vae.latent_channels,
         most_area: 2048 * 2048,
-        guidance: super::sd::advice(folder).guidance.unwrap_or(7.5),
+        guidance: Advice::of(&folder.path).guidance.unwrap_or(7.5),
         tokens: tokens(folder, &text),
         abilities: Abilities {
             negative_prompt: true,
