@@ -79,8 +79,9 @@ fn solve(matrix: &mut [f64], right: &mut [[f64; 3]], n: usize) {
             for j in column..n {
                 matrix[row * n + j] -= factor * matrix[column * n + j];
             }
-            for c in 0..3 {
-                right[row][c] -= factor * right[column][c];
+            let of_column = right[column];
+            for (c, of_column) in right[row].iter_mut().zip(of_column) {
+                *c -= factor * of_column;
             }
         }
     }

@@ -1,4 +1,4 @@
-"""Trains the judge: `python train_classifier.py PICTURES CHECKPOINT --steps 1500`.
+"""Trains the judge: `python train_classifier.py PICTURES CHECKPOINT --steps 700`.
 
 A small residual network that tells subject, season, time, colour, medium and weather of a picture, looking at
 128x128. It is trained on drawn pictures alone, with the blurs, noises and shifts that a decoder might add.
@@ -184,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--check", type=Path)
     parser.add_argument("--vae", type=Path)

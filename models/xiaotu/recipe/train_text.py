@@ -1,4 +1,4 @@
-"""Trains the text encoder: `python train_text.py CHECKPOINT --vocabulary vocab.txt --steps 1200`.
+"""Trains the text encoder: `python train_text.py CHECKPOINT --vocabulary vocab.txt`.
 
 Captions are composed as fast as they are read, so no two epochs are alike. From every token's last hidden state, [PAD]
 included, a linear reading must tell each attribute of the scene, or that the caption leaves it open; the mean of the
@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import BertTokenizer
+from transformers import BertModel, BertTokenizer
 
 import architecture
 import captions
@@ -152,7 +152,7 @@ def train(rank: int, shared: training.Shared, arguments: argparse.Namespace) -> 
         checkpoint()
 
 
-def encoder_of(checkpoint: Path, tokenizer: BertTokenizer) -> tuple[architecture.BertModel, Reader]:
+def encoder_of(checkpoint: Path, tokenizer: BertTokenizer) -> tuple[BertModel, Reader]:
     """The trained encoder, for use only, and the reader that it is a part of."""
     reader = Reader(len(tokenizer)).eval().requires_grad_(False)
     state = training.load(checkpoint)
@@ -199,8 +199,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--vocabulary", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)

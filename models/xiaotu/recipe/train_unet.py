@@ -1,8 +1,9 @@
 """Trains the denoiser: `python train_unet.py PICTURES LATENTS.npy CHECKPOINT --text text.pt --vae vae.pt --minutes 60`.
 
-Every picture that is encoded by now (encode.py may still be at work) is shown with a caption composed anew; one caption in ten is empty. The text encoder is frozen. The
-network predicts v; the squared error counts fully where there is much noise, and less where there is hardly any
-(min-SNR). At the noisiest timesteps some latents are replaced by pure noise, which is what sampling starts from.
+Every picture that is encoded by now (encode.py may still be at work) is shown with a caption composed anew; one
+caption in ten is empty. The text encoder is frozen. The network predicts v; the squared error counts fully where there
+is much noise, and less where there is hardly any. At the noisiest timesteps some latents are replaced by pure noise,
+which is what sampling starts from.
 
 The checkpoint is written every 300 steps and at SIGTERM, and a run that finds one goes on from there. Every
 --sheet-every steps the averaged model draws sixteen held-out captions beside the checkpoint.
@@ -139,10 +140,10 @@ def main() -> None:
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--vae", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--batch", type=int, default=16, help="for each process")
-    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--batch", type=int, default=8, help="for each process")
+    parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--hold", type=float, default=0.6, help="the part of the run at the full learning rate")
-    parser.add_argument("--decay", type=float, default=0.998, help="of the averaged weights")
+    parser.add_argument("--decay", type=float, default=0.997, help="of the averaged weights")
     parser.add_argument("--sheet-every", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)

@@ -35,6 +35,9 @@ pub trait Model: Send {
     fn decode(&self, pass: &Pass, latent: &Tensor) -> Result<Tensor, Interrupt>;
 }
 
+/// Reads a model's weights.
+pub type Load = fn(&ModelFolder, &mut Loader<'_>) -> Result<Box<dyn Model>, Problem>;
+
 /// A line of the table.
 pub struct Family {
     pub key: &'static str,
@@ -42,8 +45,7 @@ pub struct Family {
     pub detect: fn(&ModelFolder) -> bool,
     /// Facts for the window, from the configs alone.
     pub info: fn(&ModelFolder) -> Result<FamilyInfo, Problem>,
-    /// Reads the weights.
-    pub load: fn(&ModelFolder, &mut Loader<'_>) -> Result<Box<dyn Model>, Problem>,
+    pub load: Load,
 }
 
 /// All families; the first that detects a folder has it.

@@ -131,10 +131,10 @@ mod tests {
         let (oh, ow, k) = (g.out_height(), g.out_width(), g.kernel);
         let mut out = Vec::new();
         for b in 0..batch {
-            for o in 0..g.out_channels {
+            for (o, bias) in bias.iter().enumerate() {
                 for y in 0..oh {
                     for xo in 0..ow {
-                        let mut sum = f64::from(bias[o]);
+                        let mut sum = f64::from(*bias);
                         for c in 0..g.in_channels {
                             for dy in 0..k {
                                 for dx in 0..k {

@@ -28,17 +28,20 @@ fn moments(x: &[f32], eps: f64) -> (f32, f32) {
     (mean, (1.0 / (variance + eps).sqrt()) as f32)
 }
 
-/// Group norm of a [batch, channels, pixels] tensor, then SiLU if asked.
-pub fn group_norm(
-    out: &mut [f32],
-    x: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    groups: usize,
-    eps: f64,
-    pixels: usize,
-    silu: bool,
-) {
+/// How a group norm divides and what it does besides.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups {
+    pub count: usize,
+    pub eps: f64,
+    /// Values of a channel.
+    pub pixels: usize,
+    /// SiLU afterwards.
+    pub silu: bool,
+}
+
+/// Group norm of a [batch, channels, pixels] tensor.
+pub fn group_norm(out: &mut [f32], x: &[f32], (weight, bias): (&[f32], &[f32]), norm: Groups) {
+    let Groups { count: groups, eps, pixels, silu } = norm;
     let channels = weight.len() / groups.max(1);
     let size = channels * pixels;
     if size == 0 {
@@ -95,7 +98,8 @@ mod tests {
         let (groups, channels, pixels) = (3, 6, 35);
         let x: Vec<f32> = pseudo_random(2 * channels * pixels, 5).iter().map(|v| v * 3.0 + 7.0).collect();
         let mut out = vec![0.0; x.len()];
-        group_norm(&mut out, &x, &[1.0; 6], &[0.0; 6], groups, 0.0, pixels, false);
+        let norm = |silu| Groups { count: groups, eps: 0.0, pixels, silu };
+        group_norm(&mut out, &x, (&[1.0; 6], &[0.0; 6]), norm(false));
         for group in out.chunks(channels / groups * pixels) {
             let n = group.len() as f32;
             let mean = group.iter().sum::<f32>() / n;
@@ -103,7 +107,7 @@ mod tests {
             assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-4);
         }
         let plain = out.clone();
-        group_norm(&mut out, &x, &[1.0; 6], &[0.0; 6], groups, 0.0, pixels, true);
+        group_norm(&mut out, &x, (&[1.0; 6], &[0.0; 6]), norm(true));
         for (a, b) in out.iter().zip(&plain) {
             assert!((a - b / (1.0 + (-b).exp())).abs() < 1e-6);
         }

@@ -91,11 +91,11 @@ impl GroupNorm {
     }
 
     pub fn forward(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
-        ops::group_norm(pass, x, &self.weight, &self.bias, self.groups, self.eps, false)
+        ops::group_norm(pass, x, (&self.weight, &self.bias), self.groups, self.eps, false)
     }
 
     pub fn forward_silu(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
-        ops::group_norm(pass, x, &self.weight, &self.bias, self.groups, self.eps, true)
+        ops::group_norm(pass, x, (&self.weight, &self.bias), self.groups, self.eps, true)
     }
 }
 

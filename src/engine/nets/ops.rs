@@ -227,8 +227,7 @@ pub fn attention(
 pub fn group_norm(
     pass: &Pass,
     x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
+    (weight, bias): (&Tensor, &Tensor),
     groups: usize,
     eps: f64,
     silu: bool,
@@ -237,11 +236,10 @@ pub fn group_norm(
     let (batch, channels) = (x.dim(0)?, x.dim(1)?);
     let pixels: usize = x.dims().iter().skip(2).product();
     if is_native(x) {
+        let shape = norm::Groups { count: groups, eps, pixels, silu };
         return build(x.dims(), |out| {
             with_values(x, |x| {
-                with_values(weight, |weight| {
-                    with_values(bias, |bias| norm::group_norm(out, x, weight, bias, groups, eps, pixels, silu))
-                })
+                with_values(weight, |weight| with_values(bias, |bias| norm::group_norm(out, x, (weight, bias), shape)))
             })???;
             Ok(())
         });
