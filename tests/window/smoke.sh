@@ -19,7 +19,7 @@ trap 'kill $app $xvfb 2>/dev/null || true; rm -rf "$home"' EXIT
 
 window=""
 for _ in $(seq 120); do
-  window=$(xdotool search --name 丹青 2>/dev/null | head -n 1 || true)
+  window=$(xdotool search --class danqing 2>/dev/null | head -n 1 || true)
   [ -n "$window" ] && break
   kill -0 $app || { cat "$home/log"; echo "the program ended"; exit 1; }
   sleep 0.5
