@@ -38,7 +38,8 @@ def _weights(part: str, average: dict[str, torch.Tensor]) -> dict[str, torch.Ten
     return {name.removeprefix("encoder."): value for name, value in average.items() if name.startswith("encoder.")}
 
 
-def export(folder: Path, vocabulary: Path, vae: Path | None, text: Path | None, unet: Path | None) -> None:
+def export(folder: Path, vocabulary: Path, vae: Path | None, text: Path | None, unet: Path | None,
+           guidance: float) -> None:
     """Writes the whole folder."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +61,9 @@ def export(folder: Path, vocabulary: Path, vae: Path | None, text: Path | None, 
     for weights in folder.rglob("*.safetensors"):
         weights.chmod(0o644)
     (folder / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n", encoding="utf-8")
+    # What 丹青 itself reads: the name that people see, and the guidance that the evaluation recommends.
+    advice = {"title": "小徒", "guidance": guidance}
+    (folder / "danqing.json").write_text(json.dumps(advice, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -69,8 +73,10 @@ def main() -> None:
     parser.add_argument("--vae", type=Path)
     parser.add_argument("--text", type=Path)
     parser.add_argument("--unet", type=Path)
+    parser.add_argument("--guidance", type=float, default=3.0, help="the recommended guidance scale")
     arguments = parser.parse_args()
-    export(arguments.folder, arguments.vocabulary, arguments.vae, arguments.text, arguments.unet)
+    export(arguments.folder, arguments.vocabulary, arguments.vae, arguments.text, arguments.unet,
+           arguments.guidance)
     StableDiffusionPipeline.from_pretrained(str(arguments.folder), safety_checker=None)
     weights = sum(path.stat().st_size for path in arguments.folder.rglob("*.safetensors"))
     print(f"{arguments.folder}: {weights / 2**20:.1f} MiB of weights")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 from transformers import BertModel, BertTokenizer
 
 import architecture
@@ -84,6 +85,8 @@ def train(rank: int, shared: training.Shared, arguments: argparse.Namespace) -> 
     latents = np.load(arguments.latents, mmap_mode="r")
     texts = Texts(arguments.text)
     unet = make_lean(architecture.build_unet())
+    if arguments.start:
+        unet.load_state_dict(UNet2DConditionModel.from_pretrained(arguments.start, subfolder="unet").float().state_dict())
     ensemble = training.Ensemble(unet, shared, rank, decay=arguments.decay)
     state = training.load(arguments.checkpoint)
     if state:
@@ -139,6 +142,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--vae", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a model's folder whose denoiser a new run begins with")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--batch", type=int, default=8, help="for each process")
     parser.add_argument("--rate", type=float, default=4e-4)
