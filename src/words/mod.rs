@@ -111,11 +111,23 @@ pub fn text_with(language: Language, id: &str, args: &[(&str, String)]) -> Strin
 /// What to say about a problem: the messages `problem-KEY` and `problem-KEY-advice`.
 pub fn problem_text(problem: &Problem, language: Language) -> ProblemText {
     let key = problem.kind.key();
-    let args: Vec<_> = problem.args.iter().map(|(name, value)| (*name, value.clone())).collect();
+    let args: Vec<_> = problem.args.iter().map(|(name, value)| (*name, named(language, name, value))).collect();
     ProblemText {
         summary: text_with(language, &format!("problem-{key}"), &args),
         advice: text_with(language, &format!("problem-{key}-advice"), &args),
     }
+}
+
+/// An argument as people say it: names of values and abilities have words of their own (`value-steps`).
+fn named(language: Language, argument: &str, value: &str) -> String {
+    let id = match argument {
+        "name" => format!("value-{value}"),
+        "ability" => format!("ability-{value}"),
+        _ => return value.to_owned(),
+    };
+    let bundle = BUNDLES.iter().find(|(l, _)| *l == language).map(|(_, bundle)| bundle);
+    let known = bundle.is_some_and(|bundle| bundle.has_message(&id));
+    if known { text(language, &id) } else { value.to_owned() }
 }
 
 #[cfg(test)]
@@ -134,6 +146,22 @@ mod tests {
         for language in Language::ALL {
             assert_eq!(Language::from_tag(language.tag()), language);
         }
+    }
+
+    #[test]
+    fn values_have_their_names() {
+        let said = |kind, argument, value: &str| {
+            problem_text(&Problem::new(kind).with(argument, value), Language::ZhCn).summary
+        };
+        for (value, word) in
+            [("steps", "步数"), ("guidance", "引导强度"), ("strength", "重绘强度"), ("text-length", "文字长度")]
+        {
+            assert!(said(ProblemKind::ValueInvalid, "name", value).contains(word));
+        }
+        for ability in ["negative-prompt", "image-to-image", "inpaint"] {
+            assert!(!said(ProblemKind::AbilityMissing, "ability", ability).contains(ability));
+        }
+        assert!(said(ProblemKind::ValueInvalid, "name", "unheard-of").contains("unheard-of"));
     }
 
     #[test]

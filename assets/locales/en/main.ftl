@@ -263,3 +263,15 @@ cli-recipe-strength = strength
 cli-recipe-text-length = text length
 cli-recipe-attention-mask = attention mask
 cli-recipe-precision = precision
+
+# Names of values and abilities
+value-steps = steps
+value-guidance = guidance
+value-eta = eta
+value-batch = pictures
+value-strength = strength
+value-feather = feather
+value-text-length = text length
+ability-negative-prompt = a negative prompt
+ability-image-to-image = image-to-image
+ability-inpaint = inpainting

@@ -263,3 +263,15 @@ cli-recipe-strength = 改动程度
 cli-recipe-text-length = 文字长度
 cli-recipe-attention-mask = 注意力遮罩
 cli-recipe-precision = 精度
+
+# 数值与能力的名称
+value-steps = 步数
+value-guidance = 引导强度
+value-eta = 新加噪声
+value-batch = 张数
+value-strength = 重绘强度
+value-feather = 羽化
+value-text-length = 文字长度
+ability-negative-prompt = 避开某些内容
+ability-image-to-image = 照着一张图画
+ability-inpaint = 重画局部
