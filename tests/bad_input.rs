@@ -260,3 +260,66 @@ fn repainting_keeps_what_is_outside_bit_for_bit() {
     }
     assert!(changed > 900, "only {changed} pixels were repainted");
 }
+
+/// A copy of `bytes` with a small harm: flipped bits, a cut, a digit that grew, or a stretch that is there twice.
+fn harm(bytes: &[u8], state: &mut u64) -> Vec<u8> {
+    let mut next = |below: usize| {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) as usize % below.max(1)
+    };
+    let mut bytes = bytes.to_vec();
+    match next(4) {
+        0 => {
+            for _ in 0..=next(4) {
+                let at = next(bytes.len());
+                bytes[at] ^= 1 << next(8);
+            }
+        }
+        1 => bytes.truncate(next(bytes.len())),
+        2 => {
+            let digits: Vec<usize> = (0..bytes.len()).filter(|&i| bytes[i].is_ascii_digit()).collect();
+            if let Some(&at) = digits.get(next(digits.len())) {
+                let grown = (0..=next(12)).map(|_| b'0' + next(10) as u8).collect::<Vec<_>>();
+                bytes.splice(at..=at, grown);
+            }
+        }
+        _ => {
+            let (from, length) = (next(bytes.len()), next(64));
+            let piece = bytes[from..(from + length).min(bytes.len())].to_vec();
+            bytes.splice(from..from, piece);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn harmed_configs_and_vocabularies_paint_or_say_why() {
+    let model = Harmed::new("checkpoint-1");
+    let mut state = 20_261_122;
+    let (mut painted, mut refused) = (0, 0);
+    for (name, copies) in [
+        ("model_index.json", 60),
+        ("unet/config.json", 60),
+        ("vae/config.json", 60),
+        ("text_encoder/config.json", 60),
+        ("scheduler/scheduler_config.json", 60),
+        ("tokenizer/tokenizer_config.json", 30),
+        ("tokenizer/vocab.txt", 60),
+    ] {
+        let sound = std::fs::read(model.file(name)).unwrap();
+        for _ in 0..copies {
+            model.write(name, harm(&sound, &mut state));
+            let recipe = Recipe { sampling: Sampling { steps: 1, ..model.recipe().sampling }, ..model.recipe() };
+            match model.generator().generate(&recipe, &mut Watch(Cancel::new())) {
+                Ok(_) => painted += 1,
+                Err(problem) => {
+                    refused += 1;
+                    assert!(!problem.args.is_empty() || problem.detail.is_some(), "{name}: {problem}");
+                }
+            }
+        }
+        model.write(name, sound);
+    }
+    println!("{painted} painted all the same, {refused} were refused with a message");
+    assert!(refused > 100);
+}
