@@ -2,8 +2,8 @@
 
     python evaluate.py FOLDER JUDGE_CHECKPOINT OUT.json [--count 500] [--sheet contact-sheet.png]
 
-FOLDER is the diffusers folder as it ships. First each guidance is tried on a part of the captions, then the best one
-(by the mean of subject, colour, time and season) on all of them. `shuffled` compares the pictures with the captions of
+FOLDER is the diffusers folder as it ships. First each guidance is tried on captions of other held-out scenes, then the
+best one (by the mean of subject, colour, time and season) on those that count. `shuffled` compares the pictures with the captions of
 other pictures: what chance alone would give.
 """
 from __future__ import annotations
@@ -81,6 +81,13 @@ def draw_all(pool: multiprocessing.Pool, folder: Path, texts: list[str], guidanc
     return np.concatenate(list(pool.imap(_draw_part, tasks)))
 
 
+def asked(count: int, seed: int) -> tuple[list[str], torch.Tensor]:
+    """Captions of held-out scenes, and the classes that the judge should find, (count, attributes)."""
+    rng = random.Random(seed)
+    scenes = [scene_number(index, seed, True) for index in range(count)]
+    return [evaluation_caption(scene, rng) for scene in scenes], torch.tensor([labels(scene) for scene in scenes])
+
+
 def score(found: dict[str, float]) -> float:
     """The mean accuracy of what captions ask for."""
     return sum(found[name] for name in ASKED) / len(ASKED)
@@ -98,16 +105,14 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
 
-    rng = random.Random(SEED)
-    scenes = [scene_number(index, SEED, True) for index in range(arguments.count)]
-    texts = [evaluation_caption(scene, rng) for scene in scenes]
-    wanted = torch.tensor([labels(scene) for scene in scenes])
+    texts, wanted = asked(arguments.count, SEED)
     judge = trained_judge(arguments.judge)
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         trials = {}
+        trial_texts, trial_wanted = asked(arguments.trial_count, SEED + 1)
         for guidance in arguments.guidances if len(arguments.guidances) > 1 else []:
-            pictures = draw_all(pool, arguments.folder, texts[: arguments.trial_count], guidance)
-            trials[guidance] = accuracies(verdicts(judge, pictures), wanted[: arguments.trial_count])
+            pictures = draw_all(pool, arguments.folder, trial_texts, guidance)
+            trials[guidance] = accuracies(verdicts(judge, pictures), trial_wanted)
             print(guidance, trials[guidance], flush=True)
         best = max(trials, key=lambda guidance: score(trials[guidance])) if trials else arguments.guidances[0]
         if arguments.sheet:
