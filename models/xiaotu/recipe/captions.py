@@ -591,7 +591,7 @@ def _quote(scene: Scene, rng: random.Random) -> tuple[str, frozenset[str]] | Non
     if not fitting:
         return None
     poem = rng.choice(fitting)
-    said = set(poem.scene)
+    said = {name for name, value in poem.scene.items() if value != "none"}  # an empty sky goes without saying
     parts = [poem.line]
     if rng.random() < 0.75:
         extra = {name for name in ("medium", "season", "time") if name not in said and rng.random() < MENTION_CHANCES[name]}

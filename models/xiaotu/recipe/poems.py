@@ -1,7 +1,8 @@
 """Famous lines of classical Chinese poetry, each tied to the attributes of the picture that it describes.
 
 Only what a line implies is fixed, by itself or through the poem that it is taken from; the rest of the scene is free.
-A line that shows the sun, the moon or the stars also fixes the hour and the weather in which they can be seen.
+A line that shows the sun, the moon or the stars also fixes the hour and the weather in which they can be seen; where
+its moon has set, hides, or pales at dawn (which the painter does not draw), the sky is empty.
 """
 from __future__ import annotations
 
@@ -116,7 +117,7 @@ POEMS: tuple[Poem, ...] = (
     _poem("朝辞白帝彩云间，千里江陵一日还", "boat", time="dawn"),
     _poem("春潮带雨晚来急，野渡无人舟自横", "boat", season="spring", time="dusk", weather="rain", count=1),
     _poem("春水碧于天，画船听雨眠", "boat", season="spring", weather="rain", count=1),
-    _poem("月落乌啼霜满天，江枫渔火对愁眠", "boat", season="autumn", time="night"),
+    _poem("月落乌啼霜满天，江枫渔火对愁眠", "boat", season="autumn", time="night", sky="none"),
     _poem("潮平两岸阔，风正一帆悬", "boat", count=1),
     _poem("小舟从此逝，江海寄余生", "boat", count=1),
     _poem("过尽千帆皆不是，斜晖脉脉水悠悠", "boat", **_DUSK_SUN),
@@ -132,12 +133,12 @@ POEMS: tuple[Poem, ...] = (
     _poem("一曲高歌一樽酒，一人独钓一江秋", "fisherman", season="autumn"),
     _poem("烟销日出不见人，欸乃一声山水绿", "fisherman", **_DAWN_SUN),
     _poem("君看一叶舟，出没风波里", "fisherman"),
-    _poem("钓罢归来不系船，江村月落正堪眠", "fisherman", time="night"),
+    _poem("钓罢归来不系船，江村月落正堪眠", "fisherman", time="night", sky="none"),
     _poem("渔舟唱晚，响穷彭蠡之滨", "fisherman", season="autumn", time="dusk"),
 
     _poem("枯藤老树昏鸦，小桥流水人家", "bridge", season="autumn", time="dusk"),
     _poem("小桥流水人家", "bridge"),
-    _poem("鸡声茅店月，人迹板桥霜", "bridge", time="dawn"),
+    _poem("鸡声茅店月，人迹板桥霜", "bridge", time="dawn", sky="none"),
     _poem("朱雀桥边野草花，乌衣巷口夕阳斜", "bridge", season="spring", **_DUSK_SUN),
     _poem("二十四桥明月夜，玉人何处教吹箫", "bridge", **_NIGHT_MOON),
     _poem("二十四桥仍在，波心荡、冷月无声", "bridge", season="winter", **_NIGHT_MOON),
@@ -187,7 +188,7 @@ POEMS: tuple[Poem, ...] = (
     _poem("渭城朝雨浥轻尘，客舍青青柳色新", "willow", season="spring", time="dawn", weather="rain"),
     _poem("庭院深深深几许，杨柳堆烟，帘幕无重数", "willow", season="spring", weather="mist"),
     _poem("月上柳梢头，人约黄昏后", "willow", time="dusk", sky="moon", weather="clear"),
-    _poem("今宵酒醒何处，杨柳岸，晓风残月", "willow", time="dawn"),
+    _poem("今宵酒醒何处，杨柳岸，晓风残月", "willow", season="autumn", time="dawn", sky="none"),
     _poem("昔我往矣，杨柳依依", "willow", season="spring"),
 
     _poem("独坐幽篁里，弹琴复长啸", "bamboo", **_NIGHT_MOON),
@@ -209,10 +210,10 @@ POEMS: tuple[Poem, ...] = (
     _poem("不经一番寒彻骨，怎得梅花扑鼻香", "plum", season="winter"),
     _poem("来日绮窗前，寒梅著花未", "plum", season="winter"),
     _poem("众芳摇落独暄妍，占尽风情向小园", "plum", season="winter"),
-    _poem("怕愁贪睡独开迟，自恐冰容不入时", "plum", colour="red"),
+    _poem("怕愁贪睡独开迟，自恐冰容不入时", "plum", season="winter", colour="red"),
     _poem("砌下落梅如雪乱，拂了一身还满", "plum", season="spring", colour="white"),
     _poem("江南无所有，聊赠一枝春", "plum", season="spring"),
-    _poem("吾家洗砚池头树，朵朵花开淡墨痕", "plum", medium="ink"),
+    _poem("吾家洗砚池头树，朵朵花开淡墨痕", "plum", season="winter", medium="ink"),
 
     _poem("接天莲叶无穷碧，映日荷花别样红", "lotus", season="summer", colour="red", **_DAY_SUN),
     _poem("小荷才露尖尖角，早有蜻蜓立上头", "lotus", season="summer", time="day"),
@@ -224,7 +225,7 @@ POEMS: tuple[Poem, ...] = (
     _poem("毕竟西湖六月中，风光不与四时同", "lotus", season="summer"),
     _poem("秋阴不散霜飞晚，留得枯荷听雨声", "lotus", season="autumn", weather="rain"),
     _poem("菡萏香销翠叶残，西风愁起绿波间", "lotus", season="autumn"),
-    _poem("无情有恨何人觉，月晓风清欲堕时", "lotus", time="dawn", colour="white"),
+    _poem("无情有恨何人觉，月晓风清欲堕时", "lotus", time="dawn", sky="none", colour="white"),
 
     _poem("采菊东篱下，悠然见南山", "chrysanthemum", season="autumn"),
     _poem("采菊东篱下", "chrysanthemum", season="autumn"),
@@ -234,7 +235,7 @@ POEMS: tuple[Poem, ...] = (
     _poem("东篱把酒黄昏后，有暗香盈袖", "chrysanthemum", season="autumn", time="dusk"),
     _poem("秋丛绕舍似陶家，遍绕篱边日渐斜", "chrysanthemum", season="autumn", **_DUSK_SUN),
     _poem("飒飒西风满院栽，蕊寒香冷蝶难来", "chrysanthemum", season="autumn"),
-    _poem("宁可枝头抱香死，何曾吹落北风中", "chrysanthemum"),
+    _poem("宁可枝头抱香死，何曾吹落北风中", "chrysanthemum", season="autumn"),
     _poem("待到重阳日，还来就菊花", "chrysanthemum", season="autumn"),
 
     _poem("落霞与孤鹜齐飞，秋水共长天一色", "birds", season="autumn", time="dusk", weather="clear", count=1),
@@ -250,5 +251,5 @@ POEMS: tuple[Poem, ...] = (
     _poem("雁字回时，月满西楼", "birds", season="autumn", **_NIGHT_MOON),
     _poem("塞下秋来风景异，衡阳雁去无留意", "birds", season="autumn"),
     _poem("长风万里送秋雁，对此可以酣高楼", "birds", season="autumn", time="day"),
-    _poem("月黑雁飞高，单于夜遁逃", "birds", season="winter", time="night"),
+    _poem("月黑雁飞高，单于夜遁逃", "birds", season="winter", time="night", sky="none"),
 )
