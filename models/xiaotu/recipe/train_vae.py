@@ -2,7 +2,8 @@
 
 PICTURES is a folder of draw.py. The loss is L1 on pixels and on differences between neighbouring pixels at four scales
 (which keeps edges crisp), and a little KL. With --decoder-only the encoder stays as the checkpoint given by --start has
-it, so that latents remain valid while the decoder is polished.
+it, so that latents remain valid while the decoder is polished. It then also learns to overlook small errors, which a
+denoiser's latents have: up to --latent-noise of their deviation, another amount for each crop.
 """
 from __future__ import annotations
 
@@ -39,6 +40,12 @@ def draw_batch(pictures: np.ndarray, rng: np.random.Generator, side: int, count:
         crop = pictures[index, top : top + side, left : left + side]
         crops.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
     return pixels(np.stack(crops))
+
+
+def disturbed(latents: torch.Tensor, arguments: argparse.Namespace) -> torch.Tensor:
+    """Latents (n, 4, h, w), whose deviation is 1 after whiten.py, with some noise."""
+    amount = arguments.latent_noise * torch.rand(len(latents), 1, 1, 1)
+    return latents + amount * torch.randn_like(latents)
 
 
 def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,7 +98,7 @@ def train(rank: int, shared: training.Shared, arguments: argparse.Namespace) -> 
         ensemble.zero_gradient()
         with torch.autocast("cpu", torch.bfloat16):
             latents = vae.encode(batch).latent_dist
-            made = vae.decode(latents.mean if arguments.decoder_only else latents.sample()).sample
+            made = vae.decode(disturbed(latents.mean, arguments) if arguments.decoder_only else latents.sample()).sample
         plain, edges = reconstruction_loss(made.float(), batch)
         kl = latents.kl().float().mean() * architecture.SIZE**2 / batch.shape[-1] ** 2
         (plain + edges + KL_WEIGHT * kl).backward()
@@ -119,6 +126,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--start", type=Path, help="a checkpoint whose averaged weights this run starts from")
     parser.add_argument("--decoder-only", action="store_true")
+    parser.add_argument("--latent-noise", type=float, default=0.2)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--crops", type=int, default=1, help="in a batch of each process")
     parser.add_argument("--whole-every", type=int, default=16, help="every so many steps a whole picture, not crops")
