@@ -26,6 +26,8 @@ fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) ->
     Setup {
         factory: Box::new(move || Ok(Box::new(make()))),
         models: vec![model("小图", small), model("太乙", fake_family())],
+        faults: vec![],
+        models_folder: folder.path().join("模型"),
         pictures_folder: folder.path().join("丹青"),
         settings_path: folder.path().join("settings.json"),
         language: Language::ZhCn,
@@ -204,6 +206,61 @@ fn keys_belong_to_an_open_composition() {
     window.events(vec![preedit("")]);
     window.key(Key::Escape, Modifiers::NONE);
     window.until("the stop", |s| s.forming.is_none());
+}
+
+#[test]
+fn a_composition_that_is_left_by_a_click_leaves_nothing_and_frees_the_keys() {
+    let mut window = Window::open(slow);
+    window.focus_prompt();
+    window.events(vec![commit("山")]);
+    window.events(vec![preedit("shui")]);
+    assert_eq!(window.state().draft.prompt, "山shui");
+    // Elsewhere; the input method says nothing.
+    window.harness.ctx.memory_mut(|memory| memory.stop_text_input());
+    window.harness.run_steps(4);
+    assert_eq!(window.state().draft.prompt, "山");
+    window.key(Key::Enter, Modifiers::COMMAND);
+    window.until("the picture", |s| s.paintings.len() == 1);
+}
+
+#[test]
+fn a_key_that_is_held_down_paints_once() {
+    let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
+    window.focus_prompt();
+    window.events(vec![commit("山")]);
+    window.key(Key::Enter, Modifiers::COMMAND);
+    let Event::Key { key, physical_key, pressed, modifiers, .. } = key_event(Key::Enter, Modifiers::COMMAND) else {
+        panic!()
+    };
+    for _ in 0..5 {
+        window.events(vec![Event::Key { key, physical_key, pressed, repeat: true, modifiers }]);
+    }
+    assert_eq!(window.state().ledger.waiting().len(), 0);
+    assert_eq!(window.state().draft.prompt, "山", "and writes no lines");
+}
+
+#[test]
+fn the_window_asks_before_it_closes_on_a_job() {
+    let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
+    window.focus_prompt();
+    window.events(vec![commit("山")]);
+    let close = |window: &mut Window| {
+        let viewports = &mut window.harness.input_mut().viewports;
+        viewports.entry(egui::ViewportId::ROOT).or_default().events.push(egui::ViewportEvent::Close);
+        window.harness.step();
+        window.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default().events.clear();
+        window.harness.run_steps(4);
+    };
+    close(&mut window);
+    assert!(!window.sees(&window.t("close-advice")), "nothing would be lost");
+    window.key(Key::Enter, Modifiers::COMMAND);
+    window.until("the job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
+    close(&mut window);
+    assert!(window.sees(&window.t("close-advice")));
+    window.harness.get_by_role_and_label(Role::Button, &window.t("close-stay")).click();
+    window.harness.run_steps(4);
+    assert!(!window.sees(&window.t("close-advice")));
+    assert!(window.state().forming.is_some());
 }
 
 #[test]
