@@ -56,10 +56,12 @@ fn main() -> ExitCode {
 
 fn open_window(places: Places, folders: EngineFolders, language: Language) -> Result<(), Problem> {
     let models = catalog::models(&folders.models);
+    let mut faults = Vec::new();
     let models = models.into_iter().filter_map(|model| match folders.family(&model.path) {
         Ok(info) => Some((engine::title(&model.path), model.path, info)),
         Err(problem) => {
             tracing::warn!(%problem, "a model is left out");
+            faults.push(problem);
             None
         }
     });
@@ -67,6 +69,8 @@ fn open_window(places: Places, folders: EngineFolders, language: Language) -> Re
     ui::run(ui::Setup {
         factory: Box::new(move || Ok(Box::new(CandleGenerator::new(folders.clone())) as Box<dyn Generator>)),
         models,
+        faults,
+        models_folder: places.own_models,
         pictures_folder: places.pictures,
         settings_path: places.settings,
         language,
@@ -75,7 +79,10 @@ fn open_window(places: Places, folders: EngineFolders, language: Language) -> Re
 
 /// Where this user's files live.
 struct Places {
+    /// The folders that are searched; those that exist.
     models: Vec<PathBuf>,
+    /// The one among them that belongs to the user, whether it exists or not.
+    own_models: PathBuf,
     cache: PathBuf,
     pictures: PathBuf,
     settings: PathBuf,
@@ -95,13 +102,15 @@ impl Places {
         let own_folder = |pick: fn(&directories::ProjectDirs) -> &Path| {
             own.as_ref().map_or_else(|| std::env::temp_dir().join("danqing"), |dirs| pick(dirs).to_path_buf())
         };
-        models.push(own_folder(directories::ProjectDirs::data_dir).join("models"));
+        let own_models = own_folder(directories::ProjectDirs::data_dir).join("models");
+        models.push(own_models.clone());
         models.retain(|folder| folder.is_dir());
         let user = directories::UserDirs::new();
         let pictures = user.as_ref().and_then(|dirs| dirs.picture_dir().map(Path::to_path_buf));
         let home = user.as_ref().map(|dirs| dirs.home_dir().to_path_buf());
         Self {
             models,
+            own_models,
             cache: own_folder(directories::ProjectDirs::cache_dir),
             pictures: pictures.or(home).unwrap_or_else(std::env::temp_dir).join("丹青"),
             settings: own_folder(directories::ProjectDirs::config_dir).join("settings.json"),

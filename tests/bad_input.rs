@@ -228,6 +228,46 @@ fn a_cancelled_job_ends_and_the_next_one_works() {
     assert!(generator.generate(&model.recipe(), &mut Watch(Cancel::new())).is_ok());
 }
 
+/// Asks for the end a moment after the first step, when the next pass has begun, and notes what comes after.
+struct Impatient {
+    cancel: Cancel,
+    steps: usize,
+    decoding: bool,
+}
+
+impl Progress for Impatient {
+    fn phase(&mut self, phase: Phase) -> ControlFlow<Stop> {
+        self.decoding |= phase == Phase::Decoding;
+        ControlFlow::Continue(())
+    }
+
+    fn step(&mut self, _: Step<'_>) -> ControlFlow<Stop> {
+        self.steps += 1;
+        let cancel = self.cancel.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            cancel.request();
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+}
+
+#[test]
+fn a_job_ends_inside_a_pass_and_decodes_nothing() {
+    let model = Harmed::new("checkpoint-1");
+    let mut generator = model.generator();
+    // Large enough for a pass to take many times what the request waits.
+    let recipe = Recipe { size: Extent::new(768, 768), ..model.recipe() };
+    let mut watch = Impatient { cancel: Cancel::new(), steps: 0, decoding: false };
+    let problem = generator.generate(&recipe, &mut watch).expect_err("cancelled");
+    assert!(problem.is_cancelled(), "{problem}");
+    assert_eq!((watch.steps, watch.decoding), (1, false));
+}
+
 #[test]
 fn repainting_keeps_what_is_outside_bit_for_bit() {
     let model = Harmed::new("checkpoint-1");

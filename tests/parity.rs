@@ -79,6 +79,7 @@ fn pictures_are_those_of_diffusers() {
     for case in cases.iter().filter(|case| case["file"].as_str().is_some_and(|file| file.contains(&only))) {
         let output = generator.generate(&recipe(case, &folder), &mut Quiet).unwrap();
         let golden = read_picture(&folder.join(case["file"].as_str().unwrap()), 1 << 24).unwrap();
+        assert_eq!(output.pictures[0].extent(), golden.extent());
         let differences: Vec<u8> =
             output.pictures[0].rgba().iter().zip(golden.rgba()).map(|(a, b)| a.abs_diff(*b)).collect();
         let most = differences.iter().copied().max().unwrap();

@@ -27,6 +27,8 @@ fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (W
     let mut setup = Some(Setup {
         factory: Box::new(move || Ok(Box::new(make()))),
         models: vec![("小图".into(), "xiaotu".into(), family)],
+        faults: vec![],
+        models_folder: folder.path().join("模型"),
         pictures_folder: folder.path().join("丹青"),
         settings_path,
         language: Language::ZhCn,

@@ -26,6 +26,8 @@ fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) ->
     Setup {
         factory: Box::new(move || Ok(Box::new(make()))),
         models: vec![model("小图", small), model("太乙", fake_family())],
+        faults: vec![],
+        models_folder: folder.path().join("模型"),
         pictures_folder: folder.path().join("丹青"),
         settings_path: folder.path().join("settings.json"),
         language: Language::ZhCn,
@@ -59,7 +61,9 @@ impl Window {
     fn until(&mut self, what: &str, done: impl Fn(&State) -> bool) {
         let start = Instant::now();
         while !done(self.state()) {
-            assert!(start.elapsed() < PATIENCE, "waited for {what}: {:?}", self.state());
+            let State { view, messages, ledger, .. } = self.state();
+            let running = ledger.running().map(|(_, running)| running);
+            assert!(start.elapsed() < PATIENCE, "waited for {what}: {view:?} {messages:?} {running:?}");
             self.harness.step();
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -84,7 +88,7 @@ impl Window {
     }
 
     fn key(&mut self, key: Key, modifiers: Modifiers) {
-        self.events(vec![key_event(key, modifiers)]);
+        self.events(vec![pressed(key, modifiers), released(key, modifiers)]);
     }
 
     fn sees(&self, words: &str) -> bool {
@@ -92,8 +96,12 @@ impl Window {
     }
 }
 
-fn key_event(key: Key, modifiers: Modifiers) -> Event {
+fn pressed(key: Key, modifiers: Modifiers) -> Event {
     Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+}
+
+fn released(key: Key, modifiers: Modifiers) -> Event {
+    Event::Key { key, physical_key: None, pressed: false, repeat: false, modifiers }
 }
 
 fn preedit(words: &str) -> Event {
@@ -191,7 +199,8 @@ fn keys_belong_to_an_open_composition() {
     window.events(vec![preedit("shui")]);
     window.key(Key::Enter, Modifiers::COMMAND);
     assert!(window.state().forming.is_none(), "the composition is open");
-    window.events(vec![preedit(""), commit("水"), key_event(Key::Enter, Modifiers::COMMAND)]);
+    let enter = [pressed, released].map(|event| event(Key::Enter, Modifiers::COMMAND));
+    window.events([vec![preedit(""), commit("水")], enter.to_vec()].concat());
     assert!(window.state().forming.is_none(), "it was closed by this very key");
     window.key(Key::Enter, Modifiers::COMMAND);
     window.until("the job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
@@ -204,6 +213,59 @@ fn keys_belong_to_an_open_composition() {
     window.events(vec![preedit("")]);
     window.key(Key::Escape, Modifiers::NONE);
     window.until("the stop", |s| s.forming.is_none());
+}
+
+#[test]
+fn a_composition_that_is_left_by_a_click_leaves_nothing_and_frees_the_keys() {
+    let mut window = Window::open(slow);
+    window.focus_prompt();
+    window.events(vec![commit("山")]);
+    window.events(vec![preedit("shui")]);
+    assert_eq!(window.state().draft.prompt, "山shui");
+    // Elsewhere; the input method says nothing.
+    window.harness.ctx.memory_mut(|memory| memory.stop_text_input());
+    window.harness.run_steps(4);
+    assert_eq!(window.state().draft.prompt, "山");
+    window.key(Key::Enter, Modifiers::COMMAND);
+    window.until("the picture", |s| s.paintings.len() == 1);
+}
+
+#[test]
+fn a_key_that_is_held_down_paints_once() {
+    let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
+    window.focus_prompt();
+    window.events(vec![commit("山")]);
+    // A system sends one press after another and no release.
+    for _ in 0..6 {
+        window.events(vec![pressed(Key::Enter, Modifiers::COMMAND)]);
+    }
+    window.until("the job", |s| s.forming.is_some());
+    assert_eq!(window.state().ledger.waiting().len(), 0);
+    assert_eq!(window.state().draft.prompt, "山", "and writes no lines");
+}
+
+#[test]
+fn the_window_asks_before_it_closes_on_a_job() {
+    let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
+    window.focus_prompt();
+    window.events(vec![commit("山")]);
+    let close = |window: &mut Window| {
+        let viewports = &mut window.harness.input_mut().viewports;
+        viewports.entry(egui::ViewportId::ROOT).or_default().events.push(egui::ViewportEvent::Close);
+        window.harness.step();
+        window.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default().events.clear();
+        window.harness.run_steps(4);
+    };
+    close(&mut window);
+    assert!(!window.sees(&window.t("close-advice")), "nothing would be lost");
+    window.key(Key::Enter, Modifiers::COMMAND);
+    window.until("the job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
+    close(&mut window);
+    assert!(window.sees(&window.t("close-advice")));
+    window.harness.get_by_role_and_label(Role::Button, &window.t("close-stay")).click();
+    window.harness.run_steps(4);
+    assert!(!window.sees(&window.t("close-advice")));
+    assert!(window.state().forming.is_some());
 }
 
 #[test]

@@ -3,15 +3,15 @@
 
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
+use crate::base::files::write_newly;
 use crate::base::{Extent, ImageId, Problem, ProblemKind};
 use crate::imaging::Pixmap;
-use crate::imaging::png_text::write_png;
+use crate::imaging::png_text::{encode_png, write_png};
 use crate::imaging::resample::{Filter, resize};
 use crate::recipe::Recipe;
 use crate::recipe::metadata::to_texts;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -47,9 +47,17 @@ pub enum Errand {
 /// What the clerk reports.
 #[derive(Debug)]
 pub enum Report {
-    Thumbnail { id: ImageId, thumbnail: Pixmap },
-    Kept { id: ImageId, file: PathBuf },
+    Thumbnail {
+        id: ImageId,
+        thumbnail: Pixmap,
+    },
+    Kept {
+        id: ImageId,
+        file: PathBuf,
+    },
     Exported(PathBuf),
+    /// The settings are on the disk, or why not.
+    Remembered(Result<(), Problem>),
     Failed(Problem),
 }
 
@@ -148,9 +156,7 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             Err(problem) => Report::Failed(problem),
         }),
         Errand::Remember { settings, path } => {
-            if let Err(problem) = settings.write(&path) {
-                tell(Report::Failed(problem));
-            }
+            tell(Report::Remembered(settings.write(&path)));
         }
         Errand::Open(folder) => {
             // It may not be there before the first picture.
@@ -180,26 +186,12 @@ fn write(path: &Path, Painting { picture, recipe, model, .. }: &Painting) -> Res
 
 /// Saves under the first name that is free.
 fn keep(folder: &Path, painting: &Painting) -> Result<PathBuf, Problem> {
-    let refused = |path: &Path, error| Problem::new(ProblemKind::Unwritable).at(path).detail(error);
-    std::fs::create_dir_all(folder).map_err(|error| refused(folder, error))?;
-    let name = file_name(&painting.recipe);
-    for number in 1u32.. {
-        let path = folder.join(if number == 1 { format!("{name}.png") } else { format!("{name}-{number}.png") });
-        // Made empty, so that another window does not take the same name.
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
-            Err(error) => return Err(refused(&path, error)),
-            Ok(_) => {}
-        }
-        return match write(&path, painting) {
-            Ok(()) => Ok(path),
-            Err(problem) => {
-                let _ = std::fs::remove_file(&path);
-                Err(problem)
-            }
-        };
-    }
-    Err(Problem::new(ProblemKind::Unwritable).at(folder))
+    let refused = |error| Problem::new(ProblemKind::Unwritable).at(folder).detail(error);
+    std::fs::create_dir_all(folder).map_err(refused)?;
+    let Painting { picture, recipe, model, .. } = painting;
+    let name = file_name(recipe);
+    let names = (1u32..).map(|number| if number == 1 { format!("{name}.png") } else { format!("{name}-{number}.png") });
+    write_newly(folder, names, |writer| encode_png(writer, picture, &to_texts(recipe, recipe.seed, 0, model)))
 }
 
 /// The prompt's beginning and the seed, without what file systems forbid: `大漠孤烟直，长河落日圆-42`.

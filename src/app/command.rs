@@ -38,6 +38,8 @@ pub enum Command {
     SwitchLanguage,
     SwitchShade,
     OpenFolder,
+    /// Shows the folder that models are put into.
+    OpenModels,
     Unfold(u64),
     Dismiss(u64),
 }
@@ -138,9 +140,15 @@ impl Command {
             Command::SetLanguage(_) | Command::SwitchLanguage => "language",
             Command::SwitchShade => "shade",
             Command::OpenFolder => "open-folder",
+            Command::OpenModels => "open-models",
             Command::Unfold(_) => "unfold",
             Command::Dismiss(_) => "dismiss",
         }
+    }
+
+    /// Whether a key that is held down gives the command again and again.
+    pub const fn repeats(&self) -> bool {
+        matches!(self, Command::LookNewer | Command::LookOlder)
     }
 
     /// Every stem, for the test that all have words.
@@ -165,6 +173,7 @@ impl Command {
         "language",
         "shade",
         "open-folder",
+        "open-models",
         "unfold",
         "dismiss",
     ];

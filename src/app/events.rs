@@ -80,6 +80,7 @@ pub(super) fn note(state: &mut State, report: Report) {
         Report::Exported(file) => {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
         }
-        Report::Failed(problem) => state.complain(problem),
+        Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
+        Report::Remembered(Ok(())) => {}
     }
 }

@@ -1,6 +1,6 @@
 //! [`Session`]: the state with the two threads that serve it. The window, or a test, drives it.
 
-use super::clerk::{Clerk, Errand};
+use super::clerk::{Clerk, Errand, Report};
 use super::command::Command;
 use super::events;
 use super::settings::Settings;
@@ -26,6 +26,10 @@ pub struct Setup {
     /// The models that can be chosen, the preferred one first: the name for people, what a recipe calls it (a name of
     /// the catalog or a folder), and its family.
     pub models: Vec<(String, PathBuf, FamilyInfo)>,
+    /// Models that were found and cannot be used; each is told.
+    pub faults: Vec<Problem>,
+    /// Where the artist may put more models.
+    pub models_folder: PathBuf,
     /// Every finished picture is saved here; made when the first one is.
     pub pictures_folder: PathBuf,
     pub settings_path: PathBuf,
@@ -40,8 +44,10 @@ pub struct Session {
     clerk: Clerk,
     pictures_folder: PathBuf,
     settings_path: PathBuf,
-    /// As they are on the disk.
+    /// As they are on the disk, or on their way there.
     remembered: Settings,
+    /// The last of them did not arrive.
+    unwritten: bool,
     /// As they were at the last look, and since when.
     resting: (Settings, Instant),
 }
@@ -50,16 +56,18 @@ impl Session {
     /// Reads the settings and starts the threads; `waker` is called from them when [`Session::drain`] has something to
     /// do, and must not block.
     pub fn start(setup: Setup, waker: impl Fn() + Send + Sync + 'static) -> Self {
-        let Setup { factory, models, pictures_folder, settings_path, language } = setup;
+        let Setup { factory, models, faults, models_folder, pictures_folder, settings_path, language } = setup;
         let remembered = Settings::read(&settings_path);
         let models = models.into_iter().map(|(name, path, family)| Model { name, path, family }).collect();
-        let state = State::new(models, &remembered, language);
+        let mut state = State::new(models, &remembered, language);
+        state.models_folder = models_folder;
+        faults.into_iter().for_each(|fault| state.complain(fault));
         let waker = Arc::new(waker);
         let wake = waker.clone();
         let worker = Worker::spawn(factory, move || wake());
         let clerk = Clerk::spawn(move || waker());
         let resting = (Settings::of(&state), Instant::now());
-        Self { state, worker, clerk, pictures_folder, settings_path, remembered, resting }
+        Self { state, worker, clerk, pictures_folder, settings_path, remembered, unwritten: false, resting }
     }
 
     /// Carries out a command. What remains is for the window: [`Effect::AskPath`] and [`Effect::FocusPrompt`].
@@ -77,7 +85,11 @@ impl Session {
             self.carry_out(effects);
         }
         while let Some(report) = self.clerk.poll() {
-            news = true;
+            if let Report::Remembered(written) = &report {
+                self.unwritten = written.is_err();
+            }
+            // That the settings were written is no news.
+            news |= !matches!(report, Report::Remembered(Ok(())));
             events::note(&mut self.state, report);
         }
         news
@@ -102,10 +114,10 @@ impl Session {
         Some(next.saturating_duration_since(now))
     }
 
-    /// Writes the settings now, if they have changed.
+    /// Writes the settings now, if they have changed or could not be written the last time.
     pub fn remember(&mut self) {
         let settings = Settings::of(&self.state);
-        if settings != self.remembered {
+        if settings != self.remembered || self.unwritten {
             self.remembered = settings.clone();
             self.clerk.send(Errand::Remember { settings: Box::new(settings), path: self.settings_path.clone() });
         }
@@ -131,6 +143,7 @@ impl Session {
             }
             Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
+            Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
             Effect::AskPath { .. } | Effect::FocusPrompt => return Some(effect),
         }
         None
@@ -139,6 +152,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // A picture that was finished in the last moment is kept.
+        self.drain();
         self.remember();
     }
 }
@@ -157,6 +172,8 @@ mod tests {
         let setup = Setup {
             factory: Box::new(move || Ok(Box::new(make()))),
             models: vec![("小图".into(), "xiaotu".into(), fake_family())],
+            faults: vec![],
+            models_folder: folder.join("模型"),
             pictures_folder: folder.join("丹青"),
             settings_path: folder.join("settings.json"),
             language: Language::ZhCn,

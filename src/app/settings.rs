@@ -6,6 +6,7 @@ use crate::base::{Extent, Problem};
 use crate::recipe::Sampling;
 use crate::words::Language;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// See the module. A file with unknown or missing entries is read as far as it goes.
@@ -62,7 +63,8 @@ impl Settings {
         }
     }
 
-    /// Reads a file; the defaults if there is none, or it makes no sense: settings are never a reason not to start.
+    /// Reads a file; the defaults if there is none, or it makes no sense: settings are never a reason not to start. One
+    /// that is no JSON is put aside, with `.bad` after its name, before anything is written over it.
     pub fn read(path: &Path) -> Self {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
@@ -73,10 +75,35 @@ impl Settings {
                 return Self::default();
             }
         };
-        serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        serde_json::from_slice(&bytes).map(Self::as_far_as_it_goes).unwrap_or_else(|error| {
             tracing::warn!(%error, path = %path.display(), "the settings make no sense");
+            let mut aside = path.as_os_str().to_os_string();
+            aside.push(".bad");
+            if let Err(error) = std::fs::rename(path, &aside) {
+                tracing::warn!(%error, "and cannot be put aside");
+            }
             Self::default()
         })
+    }
+
+    /// The entries that make sense, and the defaults for those that do not, as one from a newer version may not.
+    fn as_far_as_it_goes(entries: Map<String, Value>) -> Self {
+        let mut settings = Self::default();
+        let Ok(Value::Object(mut whole)) = serde_json::to_value(&settings) else { return settings };
+        for (name, value) in entries {
+            let before = whole.insert(name.clone(), value);
+            match serde_json::from_value(Value::Object(whole.clone())) {
+                Ok(read) => settings = read,
+                Err(error) => {
+                    tracing::warn!(%error, name, "a setting makes no sense");
+                    match before {
+                        Some(before) => whole.insert(name, before),
+                        None => whole.remove(&name),
+                    };
+                }
+            }
+        }
+        settings
     }
 
     /// Writes a file, and its folder if it is not there.
@@ -119,7 +146,12 @@ mod tests {
         assert_eq!(Settings::read(&path), settings);
         std::fs::write(&path, r#"{"prompt": "山", "from-the-future": 1}"#).unwrap();
         assert_eq!(Settings::read(&path).prompt, "山");
+        let newer = r#"{"sampling": {"sampler": "of-tomorrow"}, "batch": "many", "prompt": "水", "shade": "light"}"#;
+        std::fs::write(&path, newer).unwrap();
+        let expected = Settings { prompt: "水".into(), shade: Shade::Light, ..Settings::default() };
+        assert_eq!(Settings::read(&path), expected);
         std::fs::write(&path, "not JSON").unwrap();
         assert_eq!(Settings::read(&path), Settings::default());
+        assert_eq!(std::fs::read_to_string(path.with_file_name("settings.json.bad")).unwrap(), "not JSON");
     }
 }

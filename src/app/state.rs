@@ -145,6 +145,8 @@ impl Message {
 pub struct State {
     pub draft: Draft,
     pub models: Vec<Model>,
+    /// Where an artist puts more of them.
+    pub models_folder: PathBuf,
     pub language: Language,
     pub shade: Shade,
     /// The advanced parameters are unfolded.
@@ -155,6 +157,8 @@ pub struct State {
     pub forming: Option<Forming>,
     /// The newest first.
     pub paintings: VecDeque<Painting>,
+    /// The painting whose file's name is being asked for; it is saved even if it leaves the strip meanwhile.
+    pub asked: Option<Painting>,
     pub view: View,
     /// The newest last.
     pub messages: Vec<Message>,
@@ -180,6 +184,7 @@ impl State {
         Self {
             draft,
             models,
+            models_folder: PathBuf::new(),
             language: settings.language.unwrap_or(language),
             shade: settings.shade,
             advanced: settings.advanced,
@@ -187,6 +192,7 @@ impl State {
             ledger: Ledger::default(),
             forming: None,
             paintings: VecDeque::new(),
+            asked: None,
             view: View::Easel,
             messages: Vec::new(),
             next_message: 0,
@@ -254,6 +260,10 @@ impl State {
             used <= PAINTINGS_BUDGET
         });
         let keep = keep.count().max(1);
+        let gone = self.paintings.iter().skip(keep).any(|painting| self.view == View::Painting(painting.id));
         self.paintings.truncate(keep);
+        if let Some(oldest) = self.paintings.back().filter(|_| gone) {
+            self.view = View::Painting(oldest.id);
+        }
     }
 }

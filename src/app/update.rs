@@ -27,6 +27,7 @@ pub enum Effect {
     /// The window puts the cursor into the prompt.
     FocusPrompt,
     OpenFolder,
+    OpenModels,
 }
 
 /// Carries out a command.
@@ -43,12 +44,16 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
                 id: p.id,
                 file_name: format!("{}.png", super::clerk::file_name(&p.recipe)),
             };
-            state.looked_at().map(ask).into_iter().collect()
+            state.asked = state.looked_at().cloned();
+            state.asked.as_ref().map(ask).into_iter().collect()
         }
         Command::SaveTo(id, path) => {
-            state.painting(id).map(|painting| Effect::Export(painting.clone(), path)).into_iter().collect()
+            let asked = state.asked.take().filter(|painting| painting.id == id);
+            let painting = asked.or_else(|| state.painting(id).cloned());
+            painting.map(|painting| Effect::Export(painting, path)).into_iter().collect()
         }
         Command::OpenFolder => vec![Effect::OpenFolder],
+        Command::OpenModels => vec![Effect::OpenModels],
         Command::Example(number) if number < EXAMPLES => {
             state.draft.prompt = text(Language::ZhCn, &format!("example-{}", number + 1));
             generate(state)
@@ -99,6 +104,11 @@ fn change(state: &mut State, command: Command) {
 }
 
 fn generate(state: &mut State) -> Vec<Effect> {
+    if state.models.is_empty() {
+        let folder = state.models_folder.display().to_string();
+        state.say(Said::Note("empty-no-model-advice", vec![("folder", folder)]));
+        return Vec::new();
+    }
     if state.draft.prompt.trim().is_empty() {
         state.say(Said::Note("note-write-first", Vec::new()));
         return vec![Effect::FocusPrompt];

@@ -51,8 +51,10 @@ kinds! {
     VocabularyInvalid => "vocabulary-invalid",
     /// The prompt is beyond any sense. Args: length, limit.
     PromptTooLong => "prompt-too-long",
-    /// Width or height is zero, too large, or too long for its breadth. Args: size, least, most.
+    /// Width or height is zero or too large, or both together are. Args: size, least, most.
     SizeInvalid => "size-invalid",
+    /// One side is too long for the other. Args: size, times.
+    SizeTooLong => "size-too-long",
     /// Width or height is not a multiple of the model's factor. Args: size, factor, suggestion.
     SizeUneven => "size-uneven",
     /// A number of the recipe is out of its range. Args: name, value, least, most.

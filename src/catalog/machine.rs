@@ -16,6 +16,8 @@ const MOST_OPCODES: u64 = 2_000_000;
 const DEEPEST_STACK: usize = 1_000_000;
 const LARGEST_MEMO: usize = 1_000_000;
 const MOST_TENSORS: usize = 100_000;
+/// One opcode may copy a whole list; all of them together no more than this.
+const MOST_COPIES: usize = 1_000_000;
 const LONGEST_STRING: usize = 64 << 10;
 const LONGEST_NAME: usize = 512;
 
@@ -43,6 +45,8 @@ pub(super) struct Heap {
     dicts: Vec<Vec<(Value, Value)>>,
     storages: Vec<Storage>,
     tensors: Vec<Tensor>,
+    /// Values that calls copied from others.
+    copied: usize,
 }
 
 // The opcode limit keeps every arena far below 2^32 entries.
@@ -56,8 +60,20 @@ impl Heap {
         push(&mut self.sequences, items)
     }
 
-    pub fn new_dict(&mut self, pairs: Vec<(Value, Value)>) -> Value {
+    fn new_dict(&mut self, pairs: Vec<(Value, Value)>) -> Value {
         Value::Dict(push(&mut self.dicts, pairs))
+    }
+
+    /// A dict of values that are there already.
+    ///
+    /// # Errors
+    /// `WeightsDamaged` if the pickle has made more copies than any model's.
+    pub fn copied_dict(&mut self, pairs: Vec<(Value, Value)>) -> Result<Value, Problem> {
+        self.copied = self.copied.saturating_add(pairs.len());
+        if self.copied > MOST_COPIES {
+            return Err(damaged("the pickle copies the same values over and over"));
+        }
+        Ok(self.new_dict(pairs))
     }
 
     pub fn new_tensor(&mut self, tensor: Tensor) -> Result<Value, Problem> {
@@ -475,6 +491,15 @@ mod tests {
             let problem = run(pickle).unwrap_err();
             assert_eq!((problem.kind, problem.arg("name")), (ProblemKind::PickleForbidden, Some(name)));
         }
+    }
+
+    #[test]
+    fn a_few_bytes_that_copy_a_list_again_and_again_are_refused() {
+        let list = [&b"\x80\x02K\x01K\x02\x86q\x010]q\x00("[..], &b"h\x01".repeat(5000), b"e0"].concat();
+        let function = b"ccollections\nOrderedDict\nq\x020h\x00\x85q\x030";
+        let copies = |times| [&list[..], function, &b"h\x02h\x03R0".repeat(times), b"N."].concat();
+        assert!(run(&copies(100)).is_ok());
+        assert_eq!(run(&copies(1000)).unwrap_err().kind, ProblemKind::WeightsDamaged);
     }
 
     #[test]

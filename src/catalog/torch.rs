@@ -194,7 +194,7 @@ pub(super) fn call(function: Global, arguments: &Value, heap: &mut Heap) -> Resu
                     pairs.push((key.clone(), value.clone()));
                 }
             }
-            Ok(heap.new_dict(pairs))
+            heap.copied_dict(pairs)
         }
         Global::Size => match given {
             [sizes @ (Value::Tuple(_) | Value::List(_))] => Ok(sizes.clone()),

@@ -45,7 +45,7 @@ pub fn run(args: &Paint, tools: &Tools) -> Result<(), Problem> {
 fn recipe(args: &Paint, family: &FamilyInfo, tell: &mut dyn FnMut(Notice)) -> Result<Recipe, Problem> {
     let (source, mask) = match (&args.init, &args.mask) {
         (Some(init), mask) => {
-            let start = pictures::read(init, mask.as_deref(), (args.width, args.height), family.factor)?;
+            let start = pictures::read(init, mask.as_deref(), (args.width, args.height), family)?;
             if let Some(notice) = start.notice {
                 tell(notice);
             }
@@ -97,7 +97,9 @@ fn draw_seed() -> u64 {
 
 /// Makes sure, before the long work, that the results can be written.
 fn try_places(args: &Paint) -> Result<(), Problem> {
-    try_file(&args.output)?;
+    for number in 1..=args.batch as usize {
+        try_file(&numbered(&args.output, (args.batch > 1).then_some(number)))?;
+    }
     args.timings.as_deref().map_or(Ok(()), try_file)?;
     if let Some(folder) = &args.previews {
         std::fs::create_dir_all(folder).map_err(|e| Problem::new(ProblemKind::Unwritable).at(folder).detail(e))?;

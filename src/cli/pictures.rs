@@ -5,6 +5,8 @@ use crate::base::{Extent, IntRect, Problem, ProblemKind};
 use crate::imaging::read::read_picture;
 use crate::imaging::resample::{Filter, resize};
 use crate::imaging::{Mask, Pixmap};
+use crate::recipe::FamilyInfo;
+use crate::recipe::check::{SIDE_LIMITS, check_size};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,13 +29,14 @@ pub struct Start {
 /// rounded down to a multiple of `factor`.
 ///
 /// # Errors
-/// Those of [`read_picture`]; [`ProblemKind::SizeInvalid`] for a side of 0; [`ProblemKind::MaskSizeDiffers`].
+/// Those of [`read_picture`]; [`ProblemKind::SizeInvalid`] for a side of 0, and those of [`check_size`]; [`ProblemKind::MaskSizeDiffers`].
 pub fn read(
     picture: &Path,
     mask: Option<&Path>,
     (width, height): (Option<u32>, Option<u32>),
-    factor: u32,
+    family: &FamilyInfo,
 ) -> Result<Start, Problem> {
+    let factor = family.factor;
     let picture = read_picture(picture, MOST_PIXELS)?;
     let from = picture.extent();
     let mask = mask.map(|path| read_picture(path, MOST_PIXELS)).transpose()?.as_ref().map(Mask::from_luma);
@@ -44,6 +47,10 @@ pub fn read(
     let given = width.is_some() || height.is_some();
     if to.is_empty() {
         return Err(Problem::new(ProblemKind::SizeInvalid).with("size", to).with("least", factor).with("most", from));
+    }
+    // Before anything is made that large.
+    if to.width.max(to.height) > SIDE_LIMITS.1 {
+        check_size(to, family)?;
     }
     let crops_only = !given && to.width <= from.width && to.height <= from.height;
     let notice = match (from == to, crops_only) {
@@ -124,6 +131,7 @@ fn crop(picture: &Pixmap, rect: IntRect) -> Pixmap {
 mod tests {
     use super::*;
     use crate::imaging::png_text::write_png;
+    use crate::jobs::fake::fake_family;
 
     /// Red is the column, green the row.
     fn chart(width: u32, height: u32) -> Pixmap {
@@ -173,7 +181,7 @@ mod tests {
         half.bytes_mut().chunks_exact_mut(100).for_each(|row| row[50..].fill(255));
         write_png(&mask, &grey(&half), &[]).unwrap();
 
-        let start = read(&picture, Some(&mask), (None, None), 8).unwrap();
+        let start = read(&picture, Some(&mask), (None, None), &fake_family()).unwrap();
         let (from, to) = (Extent::new(100, 60), Extent::new(96, 56));
         assert_eq!(start.notice, Some(Notice::Cropped { from, to }));
         let cut = start.mask.unwrap();
@@ -181,19 +189,23 @@ mod tests {
         assert_eq!(start.picture.pixel(48, 0), Some([50, 2, 0, 255]));
         assert_eq!((cut.bytes()[47], cut.bytes()[48]), (0, 255));
 
-        let start = read(&picture, Some(&mask), (Some(32), Some(32)), 8).unwrap();
+        let start = read(&picture, Some(&mask), (Some(32), Some(32)), &fake_family()).unwrap();
         let to = Extent::new(32, 32);
         assert_eq!(start.notice, Some(Notice::Fitted { from, to }));
         let small = start.mask.unwrap();
         assert_eq!((start.picture.extent(), small.extent()), (to, to));
         assert_eq!((small.bytes()[10], small.bytes()[20]), (0, 255));
 
-        let start = read(&picture, None, (Some(100), Some(60)), 8).unwrap();
+        let start = read(&picture, None, (Some(100), Some(60)), &fake_family()).unwrap();
         assert_eq!((start.notice, start.mask.is_none()), (None, true));
-        let problem = read(&picture, None, (Some(0), Some(64)), 8).unwrap_err();
+        let problem = read(&picture, None, (Some(0), Some(64)), &fake_family()).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::SizeInvalid);
+        for enormous in [(Some(60_000), None), (Some(u32::MAX), Some(u32::MAX))] {
+            let problem = read(&picture, None, enormous, &fake_family()).unwrap_err();
+            assert_eq!(problem.kind, ProblemKind::SizeInvalid, "refused before it is made");
+        }
         write_png(&mask, &chart(60, 100), &[]).unwrap();
-        let problem = read(&picture, Some(&mask), (None, None), 8).unwrap_err();
+        let problem = read(&picture, Some(&mask), (None, None), &fake_family()).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::MaskSizeDiffers);
         assert_eq!((problem.arg("mask"), problem.arg("picture")), (Some("60×100"), Some("100×60")));
     }

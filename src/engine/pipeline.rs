@@ -95,6 +95,9 @@ impl Start {
         let Some(inpaint) = &recipe.inpaint else {
             return Ok(Self { schedule, x, repaint: None, streams });
         };
+        // diffusers encodes the masked picture, too, though a network of four channels never sees it; samplers that draw
+        // noise go on behind that draw.
+        draw(&mut streams, shape, device)?;
         let mask = latent_mask(inpaint, info.factor, (height, width), device)?;
         let from_noise = *strength >= 1.0;
         let repaint = Repaint { original, noise, mask, first_look: from_noise };

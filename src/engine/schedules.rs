@@ -58,7 +58,7 @@ pub fn sigmas(table: &Arc<NoiseTable>, schedule: ScheduleId, sampler: SamplerId,
     let (points, timesteps, end) = match schedule {
         ScheduleId::Model => {
             let end = match layout {
-                Layout::Ddim | Layout::Plms if !table.set_alpha_to_one => table.range().0,
+                layout if !table.ends_clean(layout) => table.range().0,
                 _ => 0.0,
             };
             (own_sigmas, own, end)
@@ -103,10 +103,10 @@ fn own_timesteps(table: &NoiseTable, layout: Layout, steps: usize) -> Vec<f64> {
     let top = (train - 1) as f64;
     let extra = usize::from(layout == Layout::Solver);
     let points = steps + extra;
-    match table.spacing {
+    match table.spacing_of(layout) {
         Spacing::Leading => {
             let ratio = (train / points).max(1);
-            (extra..points).rev().map(|i| ((i * ratio + table.steps_offset) as f64).min(top)).collect()
+            (extra..points).rev().map(|i| ((i * ratio + table.offset_of(layout)) as f64).min(top)).collect()
         }
         // numpy's linspace of one point is the low end; a run of one step must begin with the most noise.
         Spacing::Linspace if points == 1 => vec![top],
@@ -246,7 +246,7 @@ impl Schedule {
     /// first sigma itself.
     pub fn noise_scale(&self) -> f64 {
         let sigma = self.first_sigma();
-        match (self.layout, self.table.spacing) {
+        match (self.layout, self.table.spacing_of(self.layout)) {
             (Layout::KDiffusion, Spacing::Linspace | Spacing::Trailing) => sigma,
             _ => sigma.hypot(1.0),
         }
@@ -307,15 +307,37 @@ mod tests {
         assert_eq!(list.timestep(1.2345), taiyi().t_of(1.2345));
     }
 
+    /// Lists of diffusers 0.42: `CLASS.from_config(pipeline.scheduler.config)`, five steps, for a config that tells
+    /// neither spacing nor offset, as those of 2022 do not, and for one that tells an offset of 0.
+    #[test]
+    fn what_a_config_does_not_tell_is_the_default_of_the_class_that_paints() {
+        let mut config = json!({"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+            "beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "set_alpha_to_one": false,
+            "skip_prk_steps": true});
+        let list = |config: &serde_json::Value, sampler| {
+            let table = Arc::new(NoiseTable::from_config(config).unwrap());
+            sigmas(&table, ScheduleId::Model, sampler, 5).timesteps().to_vec()
+        };
+        assert_eq!(list(&config, SamplerId::Plms), [801.0, 601.0, 601.0, 401.0, 201.0, 1.0]);
+        // Theirs has a fifth, 0, which goes from the first training level to that same level: it changes nothing.
+        assert_eq!(list(&config, SamplerId::Ddim), [800.0, 600.0, 400.0, 200.0]);
+        assert_eq!(list(&config, SamplerId::Euler), [999.0, 749.25, 499.5, 249.75, 0.0]);
+        assert_eq!(list(&config, SamplerId::DpmPp2M), [999.0, 799.0, 599.0, 400.0, 200.0]);
+        assert_eq!(list(&config, SamplerId::UniPc), [999.0, 799.0, 599.0, 400.0, 200.0]);
+        config["steps_offset"] = 0.into();
+        assert_eq!(list(&config, SamplerId::Plms), [801.0, 601.0, 601.0, 401.0, 201.0, 1.0]);
+        assert_eq!(list(&config, SamplerId::Ddim), [801.0, 601.0, 401.0, 201.0, 1.0]);
+    }
+
     proptest! {
         #[test]
         fn every_list_falls_and_is_finite(
-            steps in 0usize..1200, schedule in 0usize..4, sampler in 0usize..8, spacing in 0usize..3,
-            offset in 0usize..3, strength in -0.5f64..1.5,
+            steps in 0usize..1200, schedule in 0usize..4, sampler in 0usize..8, spacing in 0usize..4,
+            offset in proptest::bool::ANY, strength in -0.5f64..1.5,
         ) {
             let mut table = (*taiyi()).clone();
-            table.spacing = [Spacing::Leading, Spacing::Linspace, Spacing::Trailing][spacing];
-            table.steps_offset = offset;
+            table.spacing = [None, Some(Spacing::Leading), Some(Spacing::Linspace), Some(Spacing::Trailing)][spacing];
+            table.tells_offset = offset;
             let sampler = SamplerId::ALL[sampler];
             let list = sigmas(&Arc::new(table), ScheduleId::ALL[schedule], sampler, steps).start_at(strength);
             let sigmas = list.sigmas();

@@ -20,19 +20,20 @@ pub const FEATHER_LIMIT: f32 = 256.0;
 
 /// From this coverage on, a pixel of a mask is repainted.
 const INSIDE: u8 = 128;
-/// Tokens that even an empty prompt has: its beginning and its end.
-const LEAST_TOKENS: usize = 2;
+/// Tokens of the shortest prompt that says anything: its beginning, one character, its end.
+const LEAST_TOKENS: usize = 3;
 
 /// Checks everything that can be known without the model's files; the first fault found is told.
 ///
 /// # Errors
 /// * [`ProblemKind::PromptTooLong`]: a prompt has more than 2000 characters.
-/// * [`ProblemKind::SizeInvalid`]: a side is outside 64 to 4096, one is more than 8 times the other, the area is more
-///   than the family's, or the size is not that of the source picture.
+/// * [`ProblemKind::SizeInvalid`]: a side is outside 64 to 4096, the area is more than the family's, or the size is not
+///   that of the source picture.
+/// * [`ProblemKind::SizeTooLong`]: one side is more than 8 times the other.
 /// * [`ProblemKind::SizeUneven`]: a side is no multiple of the family's factor; `suggestion` is the nearest valid size.
 /// * [`ProblemKind::ValueInvalid`]: steps outside 1 to 1000, guidance outside 0 to 50 (below 1 means none), batch
 ///   outside 1 to 16, eta outside 0 to 1, strength outside 1/steps to 1 (less would run no step), feather outside 0 to
-///   256, text length outside 2 to the family's tokens.
+///   256, text length outside 3 to the family's tokens.
 /// * [`ProblemKind::MaskWithoutPicture`], [`ProblemKind::MaskSizeDiffers`], [`ProblemKind::MaskEmpty`] (no pixel of
 ///   the mask is 128 or more).
 /// * [`ProblemKind::AbilityMissing`]: the family has no negative prompt, image-to-image or inpainting, and it is asked.
@@ -52,7 +53,7 @@ pub fn check(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> {
 /// Checks a picture size alone, for input fields; see [`check`].
 ///
 /// # Errors
-/// [`ProblemKind::SizeInvalid`] and [`ProblemKind::SizeUneven`].
+/// [`ProblemKind::SizeInvalid`], [`ProblemKind::SizeTooLong`] and [`ProblemKind::SizeUneven`].
 pub fn check_size(size: Extent, family: &FamilyInfo) -> Result<(), Problem> {
     if let Some(fault) = bounds_fault(size, family) {
         let side = square_limit(family);
@@ -61,6 +62,9 @@ pub fn check_size(size: Extent, family: &FamilyInfo) -> Result<(), Problem> {
             .with("least", Extent::new(SIDE_LIMITS.0, SIDE_LIMITS.0))
             .with("most", Extent::new(side, side))
             .detail(fault));
+    }
+    if is_too_long(size) {
+        return Err(Problem::new(ProblemKind::SizeTooLong).with("size", size).with("times", ASPECT_LIMIT));
     }
     let factor = family.factor.max(1);
     if !size.is_multiple_of(factor) {
@@ -78,13 +82,15 @@ fn bounds_fault(size: Extent, family: &FamilyInfo) -> Option<String> {
     let (short, long) = (size.width.min(size.height), size.width.max(size.height));
     if short < least || long > most {
         Some(format!("a side is {least} to {most} pixels"))
-    } else if long > short * ASPECT_LIMIT {
-        Some(format!("one side is at most {ASPECT_LIMIT} times the other"))
     } else if size.area() > family.most_area {
         Some(format!("{} pixels; the model takes at most {}", size.area(), family.most_area))
     } else {
         None
     }
+}
+
+fn is_too_long(size: Extent) -> bool {
+    size.width.max(size.height) > size.width.min(size.height).saturating_mul(ASPECT_LIMIT)
 }
 
 /// The side of the largest square that is accepted.
@@ -105,7 +111,8 @@ fn nearest_valid(size: Extent, family: &FamilyInfo) -> Extent {
         x * x + y * y
     };
     let pairs = around(size.width).into_iter().flat_map(|w| around(size.height).map(|h| Extent::new(w, h)));
-    pairs.filter(|e| bounds_fault(*e, family).is_none()).min_by_key(distance).unwrap_or(family.native)
+    let valid = pairs.filter(|e| bounds_fault(*e, family).is_none() && !is_too_long(*e));
+    valid.min_by_key(distance).unwrap_or(family.native)
 }
 
 fn check_numbers(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> {
@@ -266,14 +273,19 @@ mod tests {
 
     #[test]
     fn impossible_sizes_are_invalid() {
-        for (width, height) in
-            [(0, 0), (1, 20000), (63, 64), (4104, 512), (64, 520), (1032, 1024), (u32::MAX, u32::MAX)]
-        {
+        for (width, height) in [(0, 0), (1, 20000), (63, 64), (4104, 512), (1032, 1024), (u32::MAX, u32::MAX)] {
             let problem = refused(&sized(width, height));
             assert_eq!(problem.kind, ProblemKind::SizeInvalid, "{width}×{height}");
             assert_eq!(problem.arg("size"), Some(format!("{width}×{height}").as_str()));
             assert_eq!((problem.arg("least"), problem.arg("most")), (Some("64×64"), Some("1024×1024")));
         }
+    }
+
+    #[test]
+    fn a_strip_is_too_long() {
+        let problem = refused(&sized(64, 520));
+        assert_eq!(problem.kind, ProblemKind::SizeTooLong);
+        assert_eq!((problem.arg("size"), problem.arg("times")), (Some("64×520"), Some("8")));
     }
 
     #[test]

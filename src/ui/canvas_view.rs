@@ -3,7 +3,7 @@
 use super::icons::{Icon, seal};
 use super::textures::Textures;
 use super::theme::{BODY, GRID, RADIUS, SMALL, TITLE, Tokens, VERSE, sans, serif, tokens};
-use super::widgets::{focus_ring, icon_button, tip, tip_text};
+use super::widgets::{focus_ring, icon_button, link, tip, tip_text};
 use crate::app::command::EXAMPLES;
 use crate::app::state::{Forming, Painting};
 use crate::app::{Command, State};
@@ -225,7 +225,13 @@ fn empty(ui: &mut Ui, room: Rect, state: &State, out: &mut Vec<Command>) {
             ui.add_space(2.5 * GRID);
             if state.models.is_empty() {
                 ui.label(RichText::new(text(language, "empty-no-model")).font(serif(TITLE - 4.0)).color(t.ink));
-                ui.label(RichText::new(text(language, "empty-no-model-advice")).color(t.ink_soft));
+                let folder = [("folder", state.models_folder.display().to_string())];
+                ui.label(RichText::new(text_with(language, "empty-no-model-advice", &folder)).color(t.ink_soft));
+                ui.add_space(2.0 * GRID);
+                let open = Command::OpenModels;
+                if tip(link(ui, Some(Icon::Folder), &text(language, &open.text_id())), language, &open).clicked() {
+                    out.push(open);
+                }
                 return;
             }
             ui.label(RichText::new(text(language, "empty-title")).font(serif(TITLE)).color(t.ink));

@@ -46,7 +46,7 @@ impl Dialogs {
             let dialog = rfd::FileDialog::new().set_title(title).set_file_name(file_name).add_filter("PNG", &["png"]);
             let asked = Instant::now();
             let answer = match dialog.save_file() {
-                Some(path) => Answer::Chosen(Command::SaveTo(id, with_extension(path))),
+                Some(path) => Answer::Chosen(Command::SaveTo(id, as_png(path))),
                 None if asked.elapsed() < TOO_SOON => Answer::Missing,
                 None => Answer::Declined,
             };
@@ -68,14 +68,23 @@ impl Dialogs {
     }
 }
 
-/// Not every system's dialog adds it.
-fn with_extension(mut path: PathBuf) -> PathBuf {
-    if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(".png");
-        path.set_file_name(name);
+/// The path with `.png`, which not every system's dialog adds. The person was asked about overwriting the name that they
+/// gave; if the completed one is taken, the next free one is used.
+fn as_png(path: PathBuf) -> PathBuf {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        return path;
     }
-    path
+    let stem = path.file_name().unwrap_or_default().to_os_string();
+    let named = |end: String| {
+        let mut name = stem.clone();
+        name.push(end);
+        path.with_file_name(name)
+    };
+    let first = named(".png".into());
+    if !first.exists() {
+        return first;
+    }
+    (2u32..).map(|number| named(format!("-{number}.png"))).find(|path| !path.exists()).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -87,7 +96,18 @@ mod tests {
         for (given, expected) in
             [("山.png", "山.png"), ("山.PNG", "山.PNG"), ("山", "山.png"), ("长河落日.圆", "长河落日.圆.png")]
         {
-            assert_eq!(with_extension(given.into()), PathBuf::from(expected));
+            assert_eq!(as_png(given.into()), PathBuf::from(expected));
         }
+    }
+
+    #[test]
+    fn a_name_that_was_completed_overwrites_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for taken in ["山.png", "山-2.png"] {
+            std::fs::write(path(taken), "").unwrap();
+        }
+        assert_eq!(as_png(path("山")), path("山-3.png"));
+        assert_eq!(as_png(path("山.png")), path("山.png"), "the dialog has asked");
     }
 }

@@ -1,38 +1,75 @@
 //! From key presses to commands, with respect for text fields and input methods.
 
+use super::prompt_panel;
 use crate::app::command::KEYS;
 use crate::app::{Command, Key, Shortcut};
-use egui::{Context, Event, ImeEvent, KeyboardShortcut, Modifiers, Popup};
+use egui::text_edit::TextEditState;
+use egui::{Context, Event, Id, ImeEvent, InputState, KeyboardShortcut, Modifiers, Popup};
 
-/// Knows whether an input method has characters in hand.
+/// Knows whether an input method has characters in hand, and in which field.
 #[derive(Debug, Default)]
 pub struct Composition {
-    open: bool,
+    /// The characters in hand; empty if there are none.
+    preedit: String,
+    field: Option<Id>,
+    /// What had the focus in the frame before.
+    before: Option<Id>,
+    /// A composition was abandoned in this frame; if by a key, the key was for it.
+    left: bool,
 }
 
 impl Composition {
     /// Looks at the frame's events; true if a composition is open, or was at any time in this frame: the Enter or Esc
     /// that ends it belongs to the input method.
     fn look(&mut self, events: &[Event]) -> bool {
-        let mut open = self.open;
+        let mut open = self.left || !self.preedit.is_empty();
         for event in events {
-            if let Event::Ime(event) = event {
-                match event {
-                    ImeEvent::Preedit { text, .. } => {
-                        self.open = !text.is_empty();
-                        open |= self.open;
-                    }
-                    ImeEvent::Commit(_) => self.open = false,
-                    _ => {}
+            match event {
+                Event::Ime(ImeEvent::Preedit { text, .. }) => {
+                    self.preedit.clone_from(text);
+                    open |= !text.is_empty();
                 }
+                Event::Ime(ImeEvent::Commit(_)) => self.preedit.clear(),
+                _ => {}
             }
         }
         open
     }
+
+    /// Call it before [`commands`]. A click elsewhere may end a composition without any event. Then its field, and the
+    /// characters that still stand there though nobody chose them, are given back, to be taken out.
+    pub fn abandoned(&mut self, ctx: &Context) -> Option<(Id, String)> {
+        let focused = ctx.memory(|memory| memory.focused());
+        self.before = std::mem::replace(&mut self.field, focused);
+        self.left = self.before != focused && !self.preedit.is_empty();
+        if !self.left {
+            return None;
+        }
+        let preedit = std::mem::take(&mut self.preedit);
+        self.before.map(|field| (field, preedit))
+    }
+}
+
+/// Takes the characters of an abandoned composition out of the words of its field: those that touch the cursor.
+pub fn take_out(ctx: &Context, field: Id, preedit: &str, words: &mut String) {
+    let Some(cursor) = TextEditState::load(ctx, field).and_then(|state| state.cursor.char_range()) else { return };
+    if let Some(without) = without(words, preedit, cursor.primary.index.0) {
+        *words = without;
+    }
+}
+
+/// The words without the preedit that stands there in characters `at` or beside them; `None` if it does not.
+fn without(words: &str, preedit: &str, at: usize) -> Option<String> {
+    let (words, preedit): (Vec<char>, Vec<char>) = (words.chars().collect(), preedit.chars().collect());
+    let start = (at.saturating_sub(preedit.len())..=at)
+        .rev()
+        .find(|&start| words.get(start..start + preedit.len()).is_some_and(|stands| stands == preedit))?;
+    let (before, after) = (words.get(..start)?, words.get(start + preedit.len()..)?);
+    Some(before.iter().chain(after).collect())
 }
 
 /// The commands whose keys were pressed in this frame; the keys are taken from the event queue, so that no text field
-/// sees them. Call it before any widget.
+/// sees them. A key that is held down counts once, except where one leafs through pictures. Call it before any widget.
 pub fn commands(ctx: &Context, composition: &mut Composition) -> Vec<Command> {
     let composing = ctx.input(|input| composition.look(&input.raw.events));
     if composing {
@@ -41,15 +78,35 @@ pub fn commands(ctx: &Context, composition: &mut Composition) -> Vec<Command> {
     // A slider wants the arrows as a text field wants letters.
     let focused = ctx.memory(|memory| memory.focused().is_some());
     let menu = Popup::is_any_open(ctx);
+    // Esc has taken the focus away before this frame began.
+    let editing_number = composition.before.is_some_and(|id| !prompt_panel::is_prompt(id));
     let mut pressed = Vec::new();
     for (shortcut, command) in KEYS {
-        // An open menu is closed by Esc, and what has the focus owns letters and arrows.
-        let taken = (focused && shortcut.is_single_key()) || (menu && shortcut.key == Key::Escape);
-        if !taken && ctx.input_mut(|input| input.consume_shortcut(&keys(*shortcut))) {
+        // An open menu is closed by Esc, and so is a number that is being edited; what has the focus owns letters and
+        // arrows.
+        let escapes = shortcut.key == Key::Escape;
+        let taken = (focused && shortcut.is_single_key()) || (escapes && (menu || editing_number));
+        let (first, again) = if taken { (0, 0) } else { ctx.input_mut(|input| presses(input, &keys(*shortcut))) };
+        if first > 0 || (again > 0 && command.repeats()) {
             pressed.push(command.clone());
         }
     }
     pressed
+}
+
+/// Takes a shortcut's presses out of the frame's events; how many were first presses, and how many came from a key
+/// that is held down.
+fn presses(input: &mut InputState, shortcut: &KeyboardShortcut) -> (usize, usize) {
+    let (mut first, mut again) = (0, 0);
+    input.events.retain(|event| {
+        let Event::Key { key, modifiers, pressed: true, repeat, .. } = event else { return true };
+        if *key != shortcut.logical_key || !modifiers.matches_logically(shortcut.modifiers) {
+            return true;
+        }
+        *(if *repeat { &mut again } else { &mut first }) += 1;
+        false
+    });
+    (first, again)
 }
 
 fn keys(shortcut: Shortcut) -> KeyboardShortcut {
@@ -92,5 +149,16 @@ mod tests {
         assert!(!composition.look(&[]));
         assert!(composition.look(&[preedit("shui"), Event::Ime(ImeEvent::Commit("水".into()))]));
         assert!(!composition.look(&[preedit("")]));
+    }
+
+    #[test]
+    fn what_nobody_chose_is_taken_out_where_the_cursor_is() {
+        assert_eq!(without("山shan水shan", "shan", 5).as_deref(), Some("山水shan"));
+        assert_eq!(without("山shan水shan", "shan", 1).as_deref(), Some("山水shan"));
+        assert_eq!(without("山shan水shan", "shan", 10).as_deref(), Some("山shan水"));
+        assert_eq!(without("shan", "shan", 4).as_deref(), Some(""));
+        for (words, at) in [("山水", 1), ("", 0), ("sha", 3), ("shan水水水", 6)] {
+            assert_eq!(without(words, "shan", at), None, "{words}");
+        }
     }
 }

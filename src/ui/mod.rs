@@ -2,6 +2,7 @@
 
 mod canvas_view;
 mod dialogs;
+mod farewell;
 mod fonts;
 mod icons;
 mod input;

@@ -157,13 +157,14 @@ fn advanced(ui: &mut Ui, state: &mut State) {
     }
 
     let (label, tip) = words("label-sampler", "tip-sampler");
-    let sampler = combo(ui, &label, &tip, SamplerId::ALL, draft.sampling.sampler, SamplerId::title);
+    let sampler = combo(ui, &label, &tip, SamplerId::ALL, draft.sampling.sampler, |s| s.title().into());
     if let Some(sampler) = sampler {
         draft.sampling.sampler = sampler;
         draft.sampling.eta = sampler.default_eta();
     }
     let (label, tip) = words("label-schedule", "tip-schedule");
-    if let Some(schedule) = combo(ui, &label, &tip, ScheduleId::ALL, draft.sampling.schedule, ScheduleId::title) {
+    let named = |schedule: ScheduleId| text(language, &format!("schedule-{}", schedule.key()));
+    if let Some(schedule) = combo(ui, &label, &tip, ScheduleId::ALL, draft.sampling.schedule, named) {
         draft.sampling.schedule = schedule;
     }
 
@@ -228,7 +229,7 @@ fn combo<T: Copy + PartialEq>(
     tip: &str,
     all: &[T],
     current: T,
-    title: impl Fn(T) -> &'static str,
+    title: impl Fn(T) -> String,
 ) -> Option<T> {
     row(ui, |ui| {
         name_column(ui, label);

@@ -1,15 +1,35 @@
 //! The words: what shall be seen, and what shall not.
 
 use super::icons::Icon;
+use super::input;
 use super::theme::{CONTROL, GRID, PROMPT, sans, tokens};
 use super::widgets::{faint, heading, link, menu_sign, tip_text};
 use crate::app::State;
+use crate::app::state::Draft;
 use crate::words::{text, text_with};
-use egui::{ComboBox, Id, Layout, Margin, Response, TextEdit, Ui, vec2};
+use egui::{ComboBox, Context, Id, Layout, Margin, Response, TextEdit, Ui, vec2};
 
 /// Where the cursor is put when words are wanted.
 pub fn prompt_id() -> Id {
     Id::unique("prompt")
+}
+
+fn negative_id() -> Id {
+    Id::unique("negative")
+}
+
+/// Whether this is one of the two fields for words.
+pub fn is_prompt(id: Id) -> bool {
+    id == prompt_id() || id == negative_id()
+}
+
+/// Takes the characters that an input method left behind out of the field that it wrote to.
+pub fn take_out(ctx: &Context, field: Id, preedit: &str, draft: &mut Draft) {
+    if field == prompt_id() {
+        input::take_out(ctx, field, preedit, &mut draft.prompt);
+    } else if field == negative_id() {
+        input::take_out(ctx, field, preedit, &mut draft.negative);
+    }
 }
 
 /// The row that chooses the model; gives the one that was chosen.
@@ -68,7 +88,7 @@ pub fn show(ui: &mut Ui, state: &mut State) {
     }
     if state.avoiding {
         let hint = text(language, "hint-negative");
-        let negative = field(ui, Id::unique("negative"), &mut state.draft.negative, &hint, 2);
+        let negative = field(ui, negative_id(), &mut state.draft.negative, &hint, 2);
         let negative = negative.accessible_name(text(language, "label-negative"));
         tip_text(negative, &text(language, "tip-negative"), None);
     }

@@ -1,6 +1,7 @@
 //! The window as a whole: where its parts stand, and how a frame goes.
 
 use super::dialogs::{Answer, Dialogs};
+use super::farewell::Farewell;
 use super::icons::{Icon, seal};
 use super::input::{Composition, commands};
 use super::textures::Textures;
@@ -63,6 +64,7 @@ pub struct Shell {
     textures: Textures,
     dialogs: Dialogs,
     composition: Composition,
+    farewell: Farewell,
     /// What egui has been told.
     shade: Option<Shade>,
 }
@@ -77,6 +79,7 @@ impl Shell {
             textures: Textures::default(),
             dialogs: Dialogs::default(),
             composition: Composition::default(),
+            farewell: Farewell::default(),
             shade: None,
         }
     }
@@ -110,6 +113,9 @@ impl Shell {
             self.shade = Some(self.session.state.shade);
             ctx.request_repaint();
         }
+        if let Some((field, preedit)) = self.composition.abandoned(&ctx) {
+            prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft);
+        }
         let mut out = commands(&ctx, &mut self.composition);
         // Keys first, so that this frame shows what they did.
         for command in out.drain(..) {
@@ -117,7 +123,8 @@ impl Shell {
         }
         let t = tokens(ui);
         let margin = Margin::same(MARGIN as i8);
-        let Self { session, textures, .. } = self;
+        self.farewell.look(&ctx, &self.session.state);
+        let Self { session, textures, farewell, .. } = self;
         let state = &mut session.state;
 
         Panel::left("desk")
@@ -153,6 +160,7 @@ impl Shell {
             canvas_view::show(ui, state, textures, &mut out);
         });
         toasts::show(&ctx, state, &mut out);
+        farewell.show(&ctx, state);
 
         if !out.is_empty() {
             ctx.request_repaint();

@@ -100,7 +100,8 @@ pub fn wide_button(ui: &mut Ui, size: Vec2, words: &str, keys: &str, primary: bo
         let font = if primary { serif(17.0) } else { sans(theme::BODY) };
         let (middle, edge) = (rect.center(), rect.right() - 12.0);
         let words = painter.layout_no_wrap(words.to_owned(), font, ink);
-        let keys = painter.layout_no_wrap(keys.to_owned(), sans(11.5), ink.gamma_multiply(0.75));
+        let keys =
+            painter.layout_no_wrap(keys.to_owned(), sans(11.5), if primary { ink } else { ink.gamma_multiply(0.75) });
         // The words stand in the middle and the keys at the edge; where that is too narrow, both in the middle.
         let both = words.size().x + GRID + keys.size().x;
         let narrow = words.size().x / 2.0 + GRID + keys.size().x > rect.width() / 2.0 - 12.0;
@@ -148,7 +149,7 @@ pub fn choices(ui: &mut Ui, height: f32, items: &[Choice<'_>]) -> Option<usize> 
         painter.text(cell.center() - vec2(0.0, lift), Align2::CENTER_CENTER, item.words, sans(theme::BODY), ink);
         if !item.note.is_empty() {
             let at = cell.center() + vec2(0.0, 10.0);
-            painter.text(at, Align2::CENTER_CENTER, item.note, sans(11.5), ink.gamma_multiply(0.8));
+            painter.text(at, Align2::CENTER_CENTER, item.note, sans(11.5), ink);
         }
         focus_ring(ui, &response, t);
         if tip_text(response, item.tip, None).clicked() {

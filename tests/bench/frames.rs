@@ -32,6 +32,8 @@ fn main() {
             Ok(generator)
         }),
         models: vec![("模型".into(), name, family)],
+        faults: vec![],
+        models_folder: folder.path().join("模型"),
         pictures_folder: folder.path().join("丹青"),
         settings_path: folder.path().join("settings.json"),
         language: Language::ZhCn,

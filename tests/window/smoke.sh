@@ -31,6 +31,23 @@ import -window root "$shot"
 colours=$(identify -format %k "$shot")
 [ "$colours" -gt 100 ] || { echo "only $colours colours on the screen"; exit 1; }
 
+# A picture from the keyboard alone: without words Ctrl+Enter leads to the prompt, with them it paints.
+xdotool windowfocus --sync "$window" key --clearmodifiers ctrl+Return
+sleep 1
+xdotool type --delay 60 "shan shui"
+xdotool key --clearmodifiers ctrl+Return
+picture=""
+for _ in $(seq 240); do
+  picture=$(find "$home" -name '*.png' -path '*丹青*' -size +0 | head -n 1)
+  [ -n "$picture" ] && break
+  kill -0 $app || { cat "$home/log"; echo "the program ended"; exit 1; }
+  sleep 0.5
+done
+[ -n "$picture" ] || { cat "$home/log"; echo "no picture"; exit 1; }
+identify "$picture" | grep -q 'PNG 256x256' || { echo "not a whole picture"; exit 1; }
+# The note that tells of it goes by itself.
+sleep 8
+
 # Ticks of the processor in three seconds in which nothing happens.
 ticks() { awk '{print $14 + $15}' "/proc/$app/stat"; }
 before=$(ticks); sleep 3; used=$(( $(ticks) - before ))

@@ -185,6 +185,9 @@ mod tests {
             for (a, b) in out.iter().zip(plain(&x, &w, &bias, g, 2)) {
                 assert!((a - b).abs() < 1e-4, "{g:?}");
             }
+            let cancel = Cancel::new();
+            cancel.request();
+            assert!(!conv2d(&mut out, &x, &w, Some(&bias), g, &cancel), "{g:?}");
         }
     }
 }

@@ -147,6 +147,10 @@ mod tests {
         for (m, k, n) in [(1, 1, 1), (3, 5, 7), (300, 33, 17), (5, 64, 128)] {
             let (x, w, b) = (pseudo_random(m * k, 1), pseudo_random(n * k, 2), pseudo_random(n, 3));
             let mut out = vec![0.0; m * n];
+            let cancel = Cancel::new();
+            cancel.request();
+            assert!(!linear(&mut out, &x, &w, Some(&b), k, &cancel));
+            assert!(out.iter().all(|value| *value == 0.0), "nothing was done");
             assert!(linear(&mut out, &x, &w, Some(&b), k, &Cancel::new()));
             for i in 0..m {
                 for j in 0..n {

@@ -71,7 +71,7 @@ impl Downsample {
     }
 }
 
-/// Doubles the size by repeating pixels, then a convolution.
+/// Doubles the size by repeating pixels, or nearly doubles it, then a convolution.
 pub struct Upsample(Conv2d);
 
 impl Upsample {
@@ -79,7 +79,16 @@ impl Upsample {
         Ok(Self(Conv2d::load_3x3(&p.at("conv"), channels, channels)?))
     }
 
-    pub fn forward(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
-        self.0.forward(pass, &ops::upsample_nearest_2x(pass, x)?)
+    /// `size`: height and width of the result, at most twice those of `x`. An odd side was halved upwards on the way
+    /// down, so on the way up the last row or column goes before the convolution, which then sees the picture's edge.
+    pub fn forward(&self, pass: &Pass, x: &Tensor, size: Option<(usize, usize)>) -> Result<Tensor, Interrupt> {
+        let large = ops::upsample_nearest_2x(pass, x)?;
+        let large = match size {
+            Some((height, width)) if (large.dim(2)?, large.dim(3)?) != (height, width) => {
+                large.narrow(2, 0, height)?.narrow(3, 0, width)?.contiguous()?
+            }
+            _ => large,
+        };
+        self.0.forward(pass, &large)
     }
 }

@@ -241,7 +241,7 @@ impl Unet {
     }
 
     /// x [batch, in, h, w] (scaled to unit variance), context [batch, tokens, width]: gives [batch, out, h, w].
-    /// Sides that do not halve evenly are met by cropping the upsampled map to its skip's size.
+    /// Sides that do not halve evenly are met by upsampling to the size of the next skip.
     pub fn forward(&self, pass: &Pass, x: &Tensor, timestep: f64, context: &Tensor) -> Result<Tensor, Interrupt> {
         let batch = x.dim(0)?;
         let time = self.sinusoids(timestep, x)?.to_dtype(x.dtype())?;
@@ -273,17 +273,14 @@ impl Unet {
             for (j, resnet) in block.resnets.iter().enumerate() {
                 let skip =
                     skips.pop().ok_or_else(|| candle_core::Error::Msg("the UNet has more ups than downs".into()))?;
-                let (height, width) = (skip.dim(2)?, skip.dim(3)?);
-                if x.dim(2)? != height || x.dim(3)? != width {
-                    x = x.narrow(2, 0, height)?.narrow(3, 0, width)?.contiguous()?;
-                }
                 x = resnet.forward(pass, &Tensor::cat(&[&x, &skip], 1)?, Some(&time))?;
                 if let Some(attention) = block.attentions.get(j) {
                     x = attention.forward(pass, &x, context)?;
                 }
             }
             if let Some(upsample) = &block.upsample {
-                x = upsample.forward(pass, &x)?;
+                let next = skips.last().map(|skip| Ok::<_, Interrupt>((skip.dim(2)?, skip.dim(3)?))).transpose()?;
+                x = upsample.forward(pass, &x, next)?;
             }
         }
         let y = self.conv_out.forward(pass, &self.norm_out.forward_silu(pass, &x)?)?;

@@ -240,7 +240,7 @@ impl Vae {
                 x = resnet.forward(pass, &x, None)?;
             }
             if let Some(upsample) = &stage.sampler {
-                x = upsample.forward(pass, &x)?;
+                x = upsample.forward(pass, &x, None)?;
             }
         }
         let y = self.decoder.conv_out.forward(pass, &self.decoder.norm_out.forward_silu(pass, &x)?)?;

@@ -1,5 +1,6 @@
 //! The noise levels that a checkpoint was trained on, from its `scheduler_config.json`.
 
+use super::Layout;
 use crate::base::{Problem, ProblemKind};
 use serde_json::Value;
 
@@ -29,11 +30,15 @@ pub struct NoiseTable {
     sigmas: Vec<f64>,
     log_sigmas: Vec<f64>,
     pub prediction: Prediction,
-    pub spacing: Spacing,
-    /// Added to each time step of the leading spacing.
-    pub steps_offset: usize,
-    /// Whether DDIM and PLMS end without noise, rather than at the first training level.
-    pub set_alpha_to_one: bool,
+    /// `None`: not told; see [`Self::spacing_of`].
+    pub spacing: Option<Spacing>,
+    /// The config tells an offset of the leading spacing; see [`Self::offset_of`].
+    pub tells_offset: bool,
+    /// Whether DDIM and PLMS end without noise, rather than at the first training level. `None`: not told; see
+    /// [`Self::ends_clean`].
+    pub set_alpha_to_one: Option<bool>,
+    /// The layout of the config's own scheduler class, for those that checkpoints name and whose layout has an offset.
+    pub own: Option<Layout>,
 }
 
 /// The shape of the training betas.
@@ -85,15 +90,40 @@ impl NoiseTable {
             log_sigmas: sigmas.iter().map(|sigma| f64::from((*sigma as f32).ln())).collect(),
             sigmas,
             prediction: Prediction::Epsilon,
-            spacing: Spacing::Leading,
-            steps_offset: 0,
-            set_alpha_to_one: false,
+            spacing: None,
+            tells_offset: false,
+            set_alpha_to_one: None,
+            own: None,
         })
     }
 
-    /// Reads the parsed `scheduler_config.json` of any diffusers scheduler class. A key that is absent has the default
-    /// of `PNDMScheduler`; the leading spacing among them. PLMS never runs Runge-Kutta steps, whatever
-    /// `skip_prk_steps` says.
+    /// The spacing for a class of samplers. Where the config does not tell, diffusers takes the default of the class
+    /// that paints, whatever class the checkpoint came with (`ConfigMixin.from_config` hands on only what was told).
+    pub fn spacing_of(&self, layout: Layout) -> Spacing {
+        let default = match layout {
+            Layout::Ddim | Layout::Plms => Spacing::Leading,
+            Layout::KDiffusion | Layout::Solver => Spacing::Linspace,
+        };
+        self.spacing.unwrap_or(default)
+    }
+
+    /// What is added to each time step of the leading spacing. `StableDiffusionPipeline` mends every offset to 1 in the
+    /// checkpoint's own scheduler; another class inherits it only if the config told one.
+    pub fn offset_of(&self, layout: Layout) -> usize {
+        usize::from(self.tells_offset || self.own == Some(layout))
+    }
+
+    /// Whether a run ends without noise. Where the config does not tell, that is the class's default.
+    pub fn ends_clean(&self, layout: Layout) -> bool {
+        match layout {
+            Layout::Ddim => self.set_alpha_to_one.unwrap_or(true),
+            Layout::Plms => self.set_alpha_to_one.unwrap_or(false),
+            Layout::KDiffusion | Layout::Solver => true,
+        }
+    }
+
+    /// Reads the parsed `scheduler_config.json` of any diffusers scheduler class. PLMS never runs Runge-Kutta steps,
+    /// whatever `skip_prk_steps` says.
     ///
     /// # Errors
     /// [`ProblemKind::ConfigInvalid`] for a value of the wrong type or range, and for settings that would change the
@@ -141,14 +171,22 @@ impl NoiseTable {
             "sample" => Prediction::Sample,
             other => return Err(invalid(format!("prediction_type: {other} is not supported"))),
         };
-        table.spacing = match word("timestep_spacing", "leading")? {
-            "leading" => Spacing::Leading,
-            "linspace" => Spacing::Linspace,
-            "trailing" => Spacing::Trailing,
+        table.spacing = match word("timestep_spacing", "")? {
+            "" => None,
+            "leading" => Some(Spacing::Leading),
+            "linspace" => Some(Spacing::Linspace),
+            "trailing" => Some(Spacing::Trailing),
             other => return Err(invalid(format!("timestep_spacing: {other} is not supported"))),
         };
-        table.steps_offset = whole("steps_offset", 0)? as usize;
-        table.set_alpha_to_one = flag("set_alpha_to_one")?;
+        whole("steps_offset", 0)?;
+        table.tells_offset = present("steps_offset").is_some();
+        table.set_alpha_to_one =
+            if present("set_alpha_to_one").is_some() { Some(flag("set_alpha_to_one")?) } else { None };
+        table.own = match word("_class_name", "")? {
+            "PNDMScheduler" => Some(Layout::Plms),
+            "DDIMScheduler" => Some(Layout::Ddim),
+            _ => None,
+        };
         Ok(table)
     }
 
@@ -234,7 +272,7 @@ mod tests {
         let (low, high) = table.range();
         // k-diffusion's published range of Stable Diffusion 1.
         assert!((low - 0.0292).abs() < 5e-5 && (high - 14.6146).abs() < 5e-4, "{low} {high}");
-        assert_eq!((table.spacing, table.prediction, table.steps_offset), (Spacing::Leading, Prediction::Epsilon, 1));
+        assert_eq!((table.spacing, table.prediction, table.tells_offset), (None, Prediction::Epsilon, true));
         for t in [0.0, 0.25, 17.5, 500.0, 998.75, 999.0] {
             assert!((table.t_of(table.sigma_of(t)) - t).abs() < 1e-3, "{t}");
         }
