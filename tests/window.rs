@@ -61,7 +61,9 @@ impl Window {
     fn until(&mut self, what: &str, done: impl Fn(&State) -> bool) {
         let start = Instant::now();
         while !done(self.state()) {
-            assert!(start.elapsed() < PATIENCE, "waited for {what}: {:?}", self.state());
+            let State { view, messages, ledger, .. } = self.state();
+            let running = ledger.running().map(|(_, running)| running);
+            assert!(start.elapsed() < PATIENCE, "waited for {what}: {view:?} {messages:?} {running:?}");
             self.harness.step();
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -86,7 +88,7 @@ impl Window {
     }
 
     fn key(&mut self, key: Key, modifiers: Modifiers) {
-        self.events(vec![key_event(key, modifiers)]);
+        self.events(vec![pressed(key, modifiers), released(key, modifiers)]);
     }
 
     fn sees(&self, words: &str) -> bool {
@@ -94,8 +96,12 @@ impl Window {
     }
 }
 
-fn key_event(key: Key, modifiers: Modifiers) -> Event {
+fn pressed(key: Key, modifiers: Modifiers) -> Event {
     Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }
+}
+
+fn released(key: Key, modifiers: Modifiers) -> Event {
+    Event::Key { key, physical_key: None, pressed: false, repeat: false, modifiers }
 }
 
 fn preedit(words: &str) -> Event {
@@ -193,7 +199,8 @@ fn keys_belong_to_an_open_composition() {
     window.events(vec![preedit("shui")]);
     window.key(Key::Enter, Modifiers::COMMAND);
     assert!(window.state().forming.is_none(), "the composition is open");
-    window.events(vec![preedit(""), commit("水"), key_event(Key::Enter, Modifiers::COMMAND)]);
+    let enter = [pressed, released].map(|event| event(Key::Enter, Modifiers::COMMAND));
+    window.events([vec![preedit(""), commit("水")], enter.to_vec()].concat());
     assert!(window.state().forming.is_none(), "it was closed by this very key");
     window.key(Key::Enter, Modifiers::COMMAND);
     window.until("the job", |s| s.ledger.running().is_some_and(|(_, r)| r.phase.is_some()));
@@ -228,13 +235,11 @@ fn a_key_that_is_held_down_paints_once() {
     let mut window = Window::open(|| FakeGenerator::new().with_delay(Duration::from_secs(60)));
     window.focus_prompt();
     window.events(vec![commit("山")]);
-    window.key(Key::Enter, Modifiers::COMMAND);
-    let Event::Key { key, physical_key, pressed, modifiers, .. } = key_event(Key::Enter, Modifiers::COMMAND) else {
-        panic!()
-    };
-    for _ in 0..5 {
-        window.events(vec![Event::Key { key, physical_key, pressed, repeat: true, modifiers }]);
+    // A system sends one press after another and no release.
+    for _ in 0..6 {
+        window.events(vec![pressed(Key::Enter, Modifiers::COMMAND)]);
     }
+    window.until("the job", |s| s.forming.is_some());
     assert_eq!(window.state().ledger.waiting().len(), 0);
     assert_eq!(window.state().draft.prompt, "山", "and writes no lines");
 }

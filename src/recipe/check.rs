@@ -63,7 +63,7 @@ pub fn check_size(size: Extent, family: &FamilyInfo) -> Result<(), Problem> {
             .with("most", Extent::new(side, side))
             .detail(fault));
     }
-    if size.width.max(size.height) > size.width.min(size.height) * ASPECT_LIMIT {
+    if is_too_long(size) {
         return Err(Problem::new(ProblemKind::SizeTooLong).with("size", size).with("times", ASPECT_LIMIT));
     }
     let factor = family.factor.max(1);
@@ -89,6 +89,10 @@ fn bounds_fault(size: Extent, family: &FamilyInfo) -> Option<String> {
     }
 }
 
+fn is_too_long(size: Extent) -> bool {
+    size.width.max(size.height) > size.width.min(size.height).saturating_mul(ASPECT_LIMIT)
+}
+
 /// The side of the largest square that is accepted.
 fn square_limit(family: &FamilyInfo) -> u32 {
     let side = u32::try_from(family.most_area.isqrt()).unwrap_or(u32::MAX).min(SIDE_LIMITS.1);
@@ -107,7 +111,8 @@ fn nearest_valid(size: Extent, family: &FamilyInfo) -> Extent {
         x * x + y * y
     };
     let pairs = around(size.width).into_iter().flat_map(|w| around(size.height).map(|h| Extent::new(w, h)));
-    pairs.filter(|e| bounds_fault(*e, family).is_none()).min_by_key(distance).unwrap_or(family.native)
+    let valid = pairs.filter(|e| bounds_fault(*e, family).is_none() && !is_too_long(*e));
+    valid.min_by_key(distance).unwrap_or(family.native)
 }
 
 fn check_numbers(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> {

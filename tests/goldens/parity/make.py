@@ -15,7 +15,7 @@ checkpoint-N.safetensors   values inside the networks, to find where a differenc
 init.png, mask.png   what image-to-image and inpainting start from; white in the mask is repainted
 pictures/       one PNG a case
 cases.json      the cases: checkpoint, task, prompt, negative, sampler, schedule, steps, seed, guidance, init, mask,
-                strength, file
+                strength, width, height, file
 """
 import json, os, shutil
 import numpy as np, torch
@@ -152,22 +152,24 @@ def main():
         tasks = {"text": pipe, "picture": StableDiffusionImg2ImgPipeline(**parts),
                  "inpaint": StableDiffusionInpaintPipeline(**parts)}
 
-        def paint(task, sampler, steps, seed, strength=None):
+        def paint(task, sampler, steps, seed, strength=None, width=SIDE, height=SIDE):
             tasks[task].scheduler = SAMPLERS[sampler](config)
             tasks[task].set_progress_bar_config(disable=True)
-            more = {"text": {"width": SIDE, "height": SIDE}, "picture": {"image": init, "strength": strength},
+            more = {"text": {"width": width, "height": height}, "picture": {"image": init, "strength": strength},
                     "inpaint": {"image": init, "mask_image": mask, "strength": strength, "width": SIDE,
                                 "height": SIDE}}[task]
             picture = tasks[task](prompt=prompt, negative_prompt="", num_inference_steps=steps,
                                   guidance_scale=GUIDANCE, generator=torch.Generator("cpu").manual_seed(seed),
                                   **more).images[0]
             tail = "" if strength is None else f"-{round(strength * 100)}"
+            tail += "" if (width, height) == (SIDE, SIDE) else f"-{width}x{height}"
             file = f"{n}-{task}-{'-'.join(sampler)}-{steps}-{seed}{tail}.png"
             picture.convert("RGB").save(os.path.join(pictures, file), optimize=True, compress_level=9)
             cases.append({"checkpoint": f"checkpoint-{n}", "task": task, "prompt": prompt, "negative": "",
                           "sampler": sampler[0], "schedule": sampler[1], "steps": steps, "seed": seed,
                           "guidance": GUIDANCE, "init": None if task == "text" else "init.png",
                           "mask": "mask.png" if task == "inpaint" else None, "strength": strength,
+                          "width": width, "height": height,
                           "file": f"pictures/{file}"})
             print(file, flush=True)
 
@@ -179,6 +181,9 @@ def main():
                 for sampler in REPAINTERS:
                     for strength in (0.6, 1.0):
                         paint(task, sampler, 10, seed, strength)
+        # Latents of 33x25: halved, they are rounded up, and grown again, cut.
+        paint("text", ("dpmpp-2m", "model"), 10, SEEDS[n], width=264, height=200)
+        paint("text", ("plms", "model"), 10, SEEDS[n], width=200, height=264)
     with open(os.path.join(HERE, "cases.json"), "w", encoding="utf-8") as f:
         json.dump(cases, f, ensure_ascii=False, indent=1)
 
