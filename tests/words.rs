@@ -2,6 +2,7 @@
 
 use danqing::app::Command;
 use danqing::app::command::EXAMPLES;
+use danqing::app::commands::{ENTRIES, Group};
 use danqing::base::{Problem, ProblemKind};
 use danqing::words::{Language, SOURCES, problem_text, text};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,10 @@ fn every_command_and_example_has_words() {
     for stem in Command::STEMS {
         assert!(messages.contains_key(format!("command-{stem}").as_str()), "{stem}");
         assert!(messages.contains_key(format!("command-{stem}-tip").as_str()), "{stem}");
+    }
+    for group in Group::ALL {
+        assert!(messages.contains_key(group.text_id()), "{group:?}");
+        assert!(ENTRIES.iter().any(|entry| entry.group == group), "{group:?} is an empty menu");
     }
     for number in 1..=EXAMPLES {
         let id = format!("example-{number}");

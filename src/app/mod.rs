@@ -3,14 +3,20 @@
 
 mod clerk;
 pub mod command;
+pub mod commands;
 pub mod events;
+mod json_file;
 pub mod plan;
+pub mod prompt_edit;
+pub mod prompt_history;
 pub mod session;
 pub mod settings;
 pub mod state;
+pub mod styles;
 pub mod update;
 
-pub use command::{Command, Key, Shortcut};
+pub use command::Command;
+pub use commands::{Key, Keymap, Shortcut};
 pub use session::{Session, Setup};
 pub use state::{Draft, Message, Model, Painting, Said, Seed, Shade, State, View};
 pub use update::Effect;

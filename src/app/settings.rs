@@ -7,6 +7,7 @@ use crate::recipe::Sampling;
 use crate::words::Language;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// See the module. A file with unknown or missing entries is read as far as it goes.
@@ -16,6 +17,8 @@ pub struct Settings {
     /// `None`: the system's.
     pub language: Option<Language>,
     pub shade: Shade,
+    /// The artist's own keys: see [`super::commands::Keymap`].
+    pub keys: BTreeMap<String, Vec<String>>,
     pub prompt: String,
     pub negative: String,
     /// Name of the model.
@@ -33,6 +36,7 @@ impl Default for Settings {
         Self {
             language: None,
             shade: Shade::default(),
+            keys: BTreeMap::new(),
             prompt: String::new(),
             negative: String::new(),
             model: None,
@@ -52,6 +56,7 @@ impl Settings {
         Self {
             language: Some(state.language),
             shade: state.shade,
+            keys: state.keymap.own().clone(),
             prompt: draft.prompt.clone(),
             negative: draft.negative.clone(),
             model: state.model().map(|model| model.name.clone()),
@@ -140,6 +145,7 @@ mod tests {
             size: Some(Extent::new(640, 448)),
             seed: Seed { value: 42, kept: true },
             batch: 4,
+            keys: BTreeMap::from([("undo".into(), vec!["F9".into()])]),
             ..Settings::default()
         };
         settings.write(&path).unwrap();

@@ -1,5 +1,6 @@
 //! [`State`]: everything that the window shows, as plain data.
 
+use super::commands::Keymap;
 use super::settings::Settings;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
 use crate::imaging::Pixmap;
@@ -149,6 +150,7 @@ pub struct State {
     pub models_folder: PathBuf,
     pub language: Language,
     pub shade: Shade,
+    pub keymap: Keymap,
     /// The advanced parameters are unfolded.
     pub advanced: bool,
     /// The negative prompt is unfolded.
@@ -187,6 +189,7 @@ impl State {
             models_folder: PathBuf::new(),
             language: settings.language.unwrap_or(language),
             shade: settings.shade,
+            keymap: Keymap::new(settings.keys.clone()),
             advanced: settings.advanced,
             avoiding: !settings.negative.is_empty(),
             ledger: Ledger::default(),

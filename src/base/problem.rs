@@ -81,6 +81,8 @@ kinds! {
     Unwritable => "unwritable",
     /// A file or folder cannot be read. Args: file.
     Unreadable => "unreadable",
+    /// A file of the artist's own (styles, prompts) makes no sense; it was put aside. Args: file, aside.
+    OwnFileDamaged => "own-file-damaged",
     /// The model cannot do what was asked (inpainting, say). Args: model, ability.
     AbilityMissing => "ability-missing",
     /// The precision is not to be had on this device. Args: precision.

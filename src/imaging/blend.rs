@@ -33,6 +33,22 @@ pub fn feathered(mask: &Mask, radius: f32) -> Mask {
     result
 }
 
+/// The mask with everything within `radius` pixels (Euclidean) of an inside pixel (128 or more) at 255; elsewhere its
+/// own values. A radius of 0 (or negative, or NaN) gives the mask as it is.
+pub fn grown(mask: &Mask, radius: f32) -> Mask {
+    if radius.is_nan() || radius <= 0.0 || mask.bytes().iter().all(|&v| v < INSIDE) {
+        return mask.clone();
+    }
+    let farthest = f64::from(radius.min(WIDEST)).powi(2);
+    let mut result = mask.clone();
+    for (value, distance) in result.bytes_mut().iter_mut().zip(squared_distances(mask)) {
+        if distance as f64 <= farthest {
+            *value = 255;
+        }
+    }
+    result
+}
+
 /// Squared distance of each pixel to the nearest inside one, exact: the two passes of Meijster, Roerdink and
 /// Hesselink (2000). At least one pixel is inside.
 fn squared_distances(mask: &Mask) -> Vec<i64> {
@@ -210,6 +226,17 @@ mod tests {
             for (i, &distance) in squared_distances(&mask).iter().enumerate() {
                 let (x, y) = ((i % width) as i64, (i / width) as i64);
                 prop_assert_eq!(Some(distance), nearest_by_search(&mask, x, y, |v| v >= INSIDE));
+            }
+        }
+
+        #[test]
+        fn growing_takes_in_what_is_near_and_no_more(mask in masks(), radius in 0.1f32..12.0) {
+            let wide = grown(&mask, radius);
+            let width = mask.extent().width as usize;
+            for (i, (&before, &after)) in mask.bytes().iter().zip(wide.bytes()).enumerate() {
+                let nearest = nearest_by_search(&mask, (i % width) as i64, (i / width) as i64, |v| v >= INSIDE);
+                let near = nearest.is_some_and(|d| d as f64 <= f64::from(radius).powi(2));
+                prop_assert_eq!(after, if near { 255 } else { before });
             }
         }
 

@@ -1,10 +1,10 @@
 //! From key presses to commands, with respect for text fields and input methods.
 
+use super::keys::shortcut;
 use super::prompt_panel;
-use crate::app::command::KEYS;
-use crate::app::{Command, Key, Shortcut};
+use crate::app::{Command, Key, State};
 use egui::text_edit::TextEditState;
-use egui::{Context, Event, Id, ImeEvent, InputState, KeyboardShortcut, Modifiers, Popup};
+use egui::{Context, Event, Id, ImeEvent, Popup};
 
 /// Knows whether an input method has characters in hand, and in which field.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ fn without(words: &str, preedit: &str, at: usize) -> Option<String> {
 
 /// The commands whose keys were pressed in this frame; the keys are taken from the event queue, so that no text field
 /// sees them. A key that is held down counts once, except where one leafs through pictures. Call it before any widget.
-pub fn commands(ctx: &Context, composition: &mut Composition) -> Vec<Command> {
+pub fn commands(ctx: &Context, composition: &mut Composition, state: &State) -> Vec<Command> {
     let composing = ctx.input(|input| composition.look(&input.raw.events));
     if composing {
         return Vec::new();
@@ -81,53 +81,24 @@ pub fn commands(ctx: &Context, composition: &mut Composition) -> Vec<Command> {
     // Esc has taken the focus away before this frame began.
     let editing_number = composition.before.is_some_and(|id| !prompt_panel::is_prompt(id));
     let mut pressed = Vec::new();
-    for (shortcut, command) in KEYS {
-        // An open menu is closed by Esc, and so is a number that is being edited; what has the focus owns letters and
-        // arrows.
-        let escapes = shortcut.key == Key::Escape;
-        let taken = (focused && shortcut.is_single_key()) || (escapes && (menu || editing_number));
-        let (first, again) = if taken { (0, 0) } else { ctx.input_mut(|input| presses(input, &keys(*shortcut))) };
-        if first > 0 || (again > 0 && command.repeats()) {
-            pressed.push(command.clone());
-        }
-    }
-    pressed
-}
-
-/// Takes a shortcut's presses out of the frame's events; how many were first presses, and how many came from a key
-/// that is held down.
-fn presses(input: &mut InputState, shortcut: &KeyboardShortcut) -> (usize, usize) {
-    let (mut first, mut again) = (0, 0);
-    input.events.retain(|event| {
-        let Event::Key { key, modifiers, pressed: true, repeat, .. } = event else { return true };
-        if *key != shortcut.logical_key || !modifiers.matches_logically(shortcut.modifiers) {
-            return true;
-        }
-        *(if *repeat { &mut again } else { &mut first }) += 1;
-        false
+    ctx.input_mut(|input| {
+        input.events.retain(|event| {
+            let Event::Key { key, modifiers, pressed: true, repeat, .. } = event else { return true };
+            let Some(shortcut) = shortcut(*key, *modifiers) else { return true };
+            // An open menu is closed by Esc, and so is a number that is being edited; what has the focus owns letters
+            // and arrows.
+            let escapes = shortcut.key == Key::Escape;
+            if (focused && shortcut.belongs_to_text()) || (escapes && (menu || editing_number)) {
+                return true;
+            }
+            let Some(entry) = state.keymap.lookup(shortcut, |entry| (entry.enabled)(state)) else { return true };
+            if (!repeat || entry.repeats()) && !pressed.contains(&entry.command) {
+                pressed.push(entry.command.clone());
+            }
+            false
+        });
     });
-    (first, again)
-}
-
-fn keys(shortcut: Shortcut) -> KeyboardShortcut {
-    let mut modifiers = Modifiers::NONE;
-    if shortcut.command {
-        modifiers |= Modifiers::COMMAND;
-    }
-    if shortcut.shift {
-        modifiers |= Modifiers::SHIFT;
-    }
-    let key = match shortcut.key {
-        Key::Enter => egui::Key::Enter,
-        Key::Escape => egui::Key::Escape,
-        Key::Left => egui::Key::ArrowLeft,
-        Key::Right => egui::Key::ArrowRight,
-        Key::S => egui::Key::S,
-        Key::R => egui::Key::R,
-        Key::L => egui::Key::L,
-        Key::T => egui::Key::T,
-    };
-    KeyboardShortcut::new(modifiers, key)
+    pressed
 }
 
 #[cfg(test)]

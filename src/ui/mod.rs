@@ -6,6 +6,7 @@ mod farewell;
 mod fonts;
 mod icons;
 mod input;
+mod keys;
 mod parameters;
 mod prompt_panel;
 mod shell;

@@ -116,7 +116,7 @@ impl Shell {
         if let Some((field, preedit)) = self.composition.abandoned(&ctx) {
             prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft);
         }
-        let mut out = commands(&ctx, &mut self.composition);
+        let mut out = commands(&ctx, &mut self.composition, &self.session.state);
         // Keys first, so that this frame shows what they did.
         for command in out.drain(..) {
             self.command(&ctx, command);

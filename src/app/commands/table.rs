@@ -1,0 +1,203 @@
+//! The table of commands, a line each: command, icon, default keys, when it can be done.
+
+use super::shortcut::Key as K;
+use super::{Entry, Group, IconId, Shortcut};
+use crate::app::command::Command as C;
+use crate::app::state::State;
+use crate::recipe::Preset;
+
+const fn key(key: K) -> Shortcut {
+    Shortcut::plain(key)
+}
+
+const fn shift(key: K) -> Shortcut {
+    Shortcut::plain(key).shift()
+}
+
+const fn ctrl(key: K) -> Shortcut {
+    Shortcut::command(key)
+}
+
+const fn ctrl_shift(key: K) -> Shortcut {
+    Shortcut::command(key).shift()
+}
+
+const fn ctrl_alt(key: K) -> Shortcut {
+    Shortcut::command(key).alt()
+}
+
+fn always(_: &State) -> bool {
+    true
+}
+
+/// The desk holds no document yet: nothing that works on one, on its view or on its prompt's caret can be done.
+fn studio(_: &State) -> bool {
+    false
+}
+
+fn working(state: &State) -> bool {
+    state.ledger.running().is_some()
+}
+
+fn working_or_waiting(state: &State) -> bool {
+    working(state) || state.ledger.waiting().len() > 0
+}
+
+fn looking(state: &State) -> bool {
+    state.looked_at().is_some()
+}
+
+fn hanging(state: &State) -> bool {
+    !state.paintings.is_empty()
+}
+
+macro_rules! table {
+    ($($group:ident { $($command:expr, $icon:ident, [$($shortcut:expr),*], $enabled:ident;)* })*) => {
+        /// Every command that an artist can choose, in the order of the menus.
+        pub static ENTRIES: &[Entry] = &[$($(Entry {
+            command: $command,
+            group: Group::$group,
+            icon: IconId::$icon,
+            shortcuts: &[$($shortcut),*],
+            enabled: $enabled,
+        },)*)*];
+    };
+}
+
+table! {
+    File {
+        C::NewDocument, Document, [ctrl(K::N)], studio;
+        C::OpenFile, Folder, [ctrl(K::O)], studio;
+        C::Save, Save, [ctrl(K::S)], studio;
+        C::SaveAsProject, Save, [ctrl_shift(K::S)], studio;
+        C::Export, Export, [ctrl(K::E)], studio;
+        C::SaveAs, Export, [ctrl_alt(K::S)], looking;
+        C::OpenFolder, Folder, [], always;
+        C::OpenModels, Folder, [], always;
+    }
+    Edit {
+        C::Undo, Undo, [ctrl(K::Z)], studio;
+        C::Redo, Redo, [ctrl_shift(K::Z), ctrl(K::Y)], studio;
+    }
+    Select {
+        C::SelectAll, SelectAll, [ctrl(K::A)], studio;
+        C::Deselect, Deselect, [ctrl(K::D)], studio;
+        C::InvertSelection, Invert, [ctrl_shift(K::I)], studio;
+    }
+    Mask {
+        C::MaskClear, Clear, [ctrl(K::Backspace)], studio;
+        C::MaskFill, Fill, [], studio;
+        C::MaskInvert, Invert, [ctrl(K::I)], studio;
+        C::MaskGrow, Grow, [], studio;
+        C::MaskShrink, Shrink, [], studio;
+        C::MaskFeather, Feather, [], studio;
+        C::MaskFromSelection, Mask, [], studio;
+        C::MaskFromAlpha, Mask, [], studio;
+        C::ToggleMaskOverlay, Eye, [key(K::Q)], studio;
+    }
+    Layer {
+        C::LayerAdd, Add, [ctrl_shift(K::N)], studio;
+        C::LayerDuplicate, Duplicate, [ctrl(K::J)], studio;
+        C::LayerDelete, Delete, [], studio;
+        C::LayerUp, Up, [ctrl(K::CloseBracket)], studio;
+        C::LayerDown, Down, [ctrl(K::OpenBracket)], studio;
+        C::LayerMergeDown, Merge, [ctrl_shift(K::E)], studio;
+        C::LayerFlatten, Flatten, [], studio;
+        C::LayerToggleVisible, Eye, [], studio;
+        C::LayerClear, Clear, [key(K::Delete)], studio;
+    }
+    View {
+        C::ZoomIn, ZoomIn, [ctrl(K::Equals), ctrl(K::Plus)], studio;
+        C::ZoomOut, ZoomOut, [ctrl(K::Minus)], studio;
+        C::ZoomFit, Fit, [ctrl(K::Num0)], studio;
+        C::ZoomActual, ZoomActual, [ctrl(K::Num1)], studio;
+        C::RotateLeft, RotateLeft, [key(K::Num4)], studio;
+        C::RotateReset, RotateReset, [key(K::Num5)], studio;
+        C::RotateRight, RotateRight, [key(K::Num6)], studio;
+        C::BeforeAfter, Compare, [key(K::Backslash)], studio;
+        C::CanvasOnly, Canvas, [key(K::Tab)], studio;
+    }
+    Generate {
+        C::Generate, Generate, [ctrl(K::Enter)], always;
+        C::Repaint, Repaint, [ctrl_shift(K::Enter)], studio;
+        C::Cancel, Stop, [key(K::Escape)], working;
+        C::CancelAll, Stop, [shift(K::Escape)], working_or_waiting;
+        C::Dice, Dice, [], always;
+        C::KeepSeed, Pin, [], always;
+        C::Choose(Preset::Faithful), Manner, [], always;
+        C::Choose(Preset::Article), Manner, [], always;
+        C::Choose(Preset::Quick), Manner, [], always;
+        C::WeightUp, Weight, [ctrl(K::Up)], studio;
+        C::WeightDown, Weight, [ctrl(K::Down)], studio;
+    }
+    Gallery {
+        C::ShowStudio, Canvas, [key(K::F2)], studio;
+        C::ShowGallery, Gallery, [key(K::F3)], studio;
+        C::LookNewer, Left, [key(K::Left)], hanging;
+        C::LookOlder, Right, [key(K::Right)], hanging;
+        C::LookAtEasel, Canvas, [], hanging;
+        C::ReuseRecipe, Reuse, [key(K::R)], looking;
+        C::ReuseSeed, Pin, [], looking;
+    }
+    Tools {
+        C::ToolBrush, Brush, [key(K::B)], studio;
+        C::ToolEraser, Eraser, [key(K::E)], studio;
+        C::ToolMaskBrush, MaskBrush, [key(K::P)], studio;
+        C::ToolRectangle, Rectangle, [key(K::M)], studio;
+        C::ToolEllipse, Ellipse, [shift(K::M)], studio;
+        C::ToolLasso, Lasso, [key(K::L)], studio;
+        C::ToolWand, Wand, [key(K::W)], studio;
+        C::ToolBucket, Bucket, [key(K::K)], studio;
+        C::ToolPicker, Picker, [key(K::I)], studio;
+        C::ToolMove, Move, [key(K::V)], studio;
+        C::ToolFrame, Frame, [key(K::C)], studio;
+        C::ToolPan, Hand, [key(K::H)], studio;
+        C::ToolZoom, Zoom, [key(K::Z)], studio;
+        C::BrushLarger, Larger, [key(K::CloseBracket)], studio;
+        C::BrushSmaller, Smaller, [key(K::OpenBracket)], studio;
+        C::BrushHarder, Harder, [shift(K::CloseBracket)], studio;
+        C::BrushSofter, Softer, [shift(K::OpenBracket)], studio;
+        C::SwapColours, Swap, [key(K::X)], studio;
+    }
+    Window {
+        C::Palette, Palette, [ctrl(K::K), ctrl_shift(K::P)], studio;
+        C::EditShortcuts, Keyboard, [ctrl_alt(K::K)], studio;
+        C::SwitchShade, Shade, [ctrl_shift(K::T)], always;
+        C::SwitchLanguage, Language, [ctrl_shift(K::L)], always;
+        C::ScaleUp, ZoomIn, [ctrl_alt(K::Equals)], studio;
+        C::ScaleDown, ZoomOut, [ctrl_alt(K::Minus)], studio;
+        C::About, About, [], studio;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::commands::{entry, entry_of};
+    use crate::app::settings::Settings;
+    use crate::words::Language;
+
+    #[test]
+    fn every_plain_command_has_one_entry_and_no_key_has_two() {
+        for command in C::PLAIN {
+            assert_eq!(ENTRIES.iter().filter(|entry| entry.command == *command).count(), 1, "{command:?}");
+        }
+        let mut keys: Vec<_> = ENTRIES.iter().flat_map(|entry| entry.shortcuts).collect();
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+        for e in ENTRIES {
+            assert!(std::ptr::eq(entry(e.stem()).unwrap(), e) && std::ptr::eq(entry_of(&e.command).unwrap(), e));
+        }
+        assert!(entry_of(&C::Dismiss(1)).is_none() && entry("save-to").is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_known() {
+        let state = State::new(vec![], &Settings::default(), Language::ZhCn);
+        let can = |command: C| (entry_of(&command).unwrap().enabled)(&state);
+        assert!(can(C::Generate) && can(C::SwitchShade));
+        assert!(!can(C::Cancel) && !can(C::CancelAll) && !can(C::SaveAs) && !can(C::LookOlder));
+    }
+}
