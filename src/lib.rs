@@ -13,9 +13,10 @@
 //! | [`catalog`] | which models lie on this disk; safetensors and pickles | recipe |
 //! | [`engine`] | candle: networks, samplers, noise, kernels | imaging, recipe, catalog |
 //! | [`jobs`] | the worker thread, the queue, a fake engine for tests | imaging, recipe |
+//! | [`gallery`] | the index over the picture files, search, thumbnails, trash | imaging, recipe |
 //! | [`app`] | the session without a screen: state, commands, plan, settings | all above but engine |
 //! | [`ui`] | egui | all above but engine |
-//! | [`cli`] | the same engine without a window | words, imaging, recipe, catalog, jobs |
+//! | [`cli`] | the same engine without a window | words, imaging, recipe, catalog, jobs, gallery |
 //!
 //! `main.rs` is the composition root: it alone hands an engine to a window or to the command line.
 //!
@@ -55,6 +56,7 @@ pub mod recipe;
 
 pub mod catalog;
 pub mod engine;
+pub mod gallery;
 pub mod jobs;
 
 pub mod app;

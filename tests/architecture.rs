@@ -9,7 +9,7 @@ const WINDOW_ROOM: [&str; 5] = ["egui", "eframe", "egui_extras", "wgpu", "rfd"];
 
 /// What each floor may import from this crate, beside itself.
 fn floors() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_app = ["base", "words", "imaging", "recipe", "catalog", "jobs"];
+    let below_app = ["base", "words", "imaging", "recipe", "catalog", "jobs", "gallery"];
     BTreeMap::from([
         ("base", vec![]),
         ("words", vec!["base"]),
@@ -18,6 +18,7 @@ fn floors() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("catalog", vec!["base", "recipe"]),
         ("engine", vec!["base", "imaging", "recipe", "catalog"]),
         ("jobs", vec!["base", "imaging", "recipe"]),
+        ("gallery", vec!["base", "imaging", "recipe"]),
         ("app", below_app.to_vec()),
         ("cli", below_app.to_vec()),
         ("ui", [&below_app[..], &["app"]].concat()),

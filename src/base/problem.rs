@@ -89,6 +89,14 @@ kinds! {
     PrecisionUnsupported => "precision-unsupported",
     /// No graphics adapter can draw the window. No args.
     NoGraphics => "no-graphics",
+    /// The gallery's index was made by a later version; it was set aside. Args: aside.
+    GalleryTooNew => "gallery-too-new",
+    /// The gallery's index was broken; it was set aside. Args: aside.
+    GalleryDamaged => "gallery-damaged",
+    /// The gallery's index cannot be kept on the disk. Args: file.
+    GalleryInMemory => "gallery-in-memory",
+    /// A deleted file is not in the trash any more. Args: file.
+    TrashEmptied => "trash-emptied",
     /// Something failed inside a library, with no better name. No args.
     Internal => "internal",
 }

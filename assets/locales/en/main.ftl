@@ -430,3 +430,13 @@ schedule-model = Automatic
 schedule-karras = Karras
 schedule-exponential = Exponential
 schedule-ays = Align Your Steps
+
+# Gallery
+problem-gallery-too-new = The gallery's index was made by a newer version of Danqing
+problem-gallery-too-new-advice = Your pictures are safe. The index is being rebuilt from them; the old one was kept at { $aside }
+problem-gallery-damaged = The gallery's index is damaged
+problem-gallery-damaged-advice = Your pictures are safe. The index is being rebuilt from them; the damaged one was kept at { $aside }
+problem-gallery-in-memory = The gallery's index cannot be kept on disk
+problem-gallery-in-memory-advice = The gallery works, but has to be rebuilt each time it opens. Check whether this can be written: { $file }
+problem-trash-emptied = The picture is no longer in the trash
+problem-trash-emptied-advice = The trash may have been emptied, or the picture restored elsewhere: { $file }

@@ -430,3 +430,13 @@ schedule-model = 自动
 schedule-karras = Karras
 schedule-exponential = 指数
 schedule-ays = Align Your Steps
+
+# 画廊
+problem-gallery-too-new = 画廊索引由更新版本的丹青写成
+problem-gallery-too-new-advice = 图片都在。丹青正按图片重建索引，原来的索引留在：{ $aside }
+problem-gallery-damaged = 画廊索引损坏了
+problem-gallery-damaged-advice = 图片都在。丹青正按图片重建索引，坏掉的索引留在：{ $aside }
+problem-gallery-in-memory = 画廊索引存不到磁盘上
+problem-gallery-in-memory-advice = 画廊照常可用，只是每次打开都要重新整理。请检查能否写入：{ $file }
+problem-trash-emptied = 回收站里已没有这张图片
+problem-trash-emptied-advice = 它可能已被清空，或已从别处还原：{ $file }
