@@ -29,7 +29,7 @@ pub fn spread(mask: &Mask, solid: f32, fade: f32) -> Mask {
     if mask.bytes().iter().all(|&v| v < INSIDE) {
         return mask.clone();
     }
-    let distance = |pixels: f32| f64::from(pixels.max(0.0).min(WIDEST));
+    let distance = |pixels: f32| if pixels > 0.0 { f64::from(pixels.min(WIDEST)) } else { 0.0 };
     let (solid, fade) = (distance(solid), distance(fade));
     let (near, farthest) = (solid * solid, (solid + fade) * (solid + fade));
     let mut result = mask.clone();

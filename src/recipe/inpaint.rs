@@ -9,6 +9,7 @@ use super::family::FamilyInfo;
 use super::recipe::Source;
 use crate::base::{Extent, IntRect};
 use crate::imaging::blend::spread;
+use crate::imaging::colour_match::matched;
 use crate::imaging::fill::{Fill, fill};
 use crate::imaging::resample::{Filter, resize, resize_mask_max};
 use crate::imaging::{Mask, Pixmap};
@@ -258,6 +259,13 @@ impl InpaintPlan {
             paste: false,
         });
         (Source::Picture { picture: Arc::new(picture), strength: self.strength }, inpaint)
+    }
+
+    /// The result in the colours of the working picture, as far as those outside the working mask tell: a network
+    /// shifts them a little when it encodes and decodes. To be done before [`InpaintPlan::join`], with what
+    /// [`InpaintPlan::prepare`] gave.
+    pub fn recoloured(&self, result: &Pixmap, picture: &Pixmap, mask: &Mask) -> Pixmap {
+        matched(result, picture, mask)
     }
 
     /// The patch for the canvas, and where its top left corner goes. Its alpha is the composite mask (less where the
