@@ -1,6 +1,7 @@
 //! Pure pixels: no window, no network.
 
 pub mod blend;
+pub mod colour_match;
 pub mod fill;
 pub mod mask;
 pub mod pixmap;
