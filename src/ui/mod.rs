@@ -12,6 +12,7 @@ mod prompt_panel;
 mod shell;
 mod strip;
 mod textures;
+mod timeline;
 mod theme;
 mod toasts;
 mod widgets;
