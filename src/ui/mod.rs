@@ -4,7 +4,7 @@ mod canvas_view;
 mod dialogs;
 mod farewell;
 mod fonts;
-mod icons;
+pub mod icons;
 mod input;
 mod parameters;
 mod prompt_panel;
@@ -13,6 +13,7 @@ mod strip;
 mod textures;
 mod theme;
 mod toasts;
+pub mod viewport;
 mod widgets;
 
 pub use crate::app::Setup;
