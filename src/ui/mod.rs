@@ -4,7 +4,7 @@ mod canvas_view;
 mod dialogs;
 mod farewell;
 mod fonts;
-mod icons;
+pub mod icons;
 mod input;
 mod keys;
 mod parameters;
@@ -15,6 +15,7 @@ mod textures;
 mod timeline;
 mod theme;
 mod toasts;
+pub mod viewport;
 mod widgets;
 
 pub use crate::app::Setup;
