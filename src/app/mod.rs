@@ -4,6 +4,7 @@
 mod clerk;
 pub mod command;
 pub mod events;
+pub mod naming;
 pub mod plan;
 pub mod session;
 pub mod settings;
