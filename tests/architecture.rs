@@ -9,12 +9,13 @@ const WINDOW_ROOM: [&str; 5] = ["egui", "eframe", "egui_extras", "wgpu", "rfd"];
 
 /// What each floor may import from this crate, beside itself.
 fn floors() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_app = ["base", "words", "imaging", "recipe", "catalog", "jobs"];
+    let below_app = ["base", "words", "imaging", "recipe", "canvas", "catalog", "jobs"];
     BTreeMap::from([
         ("base", vec![]),
         ("words", vec!["base"]),
         ("imaging", vec!["base"]),
         ("recipe", vec!["base", "imaging"]),
+        ("canvas", vec!["base", "imaging"]),
         ("catalog", vec!["base", "recipe"]),
         ("engine", vec!["base", "imaging", "recipe", "catalog"]),
         ("jobs", vec!["base", "imaging", "recipe"]),

@@ -6,6 +6,7 @@ pub mod command;
 pub mod events;
 pub mod naming;
 pub mod plan;
+pub mod recovery;
 pub mod session;
 pub mod settings;
 pub mod state;
