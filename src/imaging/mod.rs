@@ -3,11 +3,13 @@
 pub mod blend;
 pub mod colour_match;
 pub mod fill;
+pub mod exif;
 pub mod mask;
 pub mod pixmap;
 pub mod png_text;
 pub mod read;
 pub mod resample;
+pub mod write;
 
 pub use mask::Mask;
 pub use pixmap::Pixmap;
