@@ -1,6 +1,7 @@
 //! The clerk: a thread for everything that touches the disk or takes long beside the painting, so that the window never
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
+use super::placing::{Place, Preparation};
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
 use crate::base::files::write_newly;
@@ -13,6 +14,7 @@ use crate::recipe::metadata::to_texts;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ use std::time::Duration;
 const MOST_ERRANDS: usize = 32;
 /// How long the end of the program waits for the last files.
 const LAST_WAIT: Duration = Duration::from_secs(20);
+/// Characters of the prompt in a layer's name.
+const LAYER_NAME: usize = 12;
 /// Characters of the prompt in a file's name.
 const STEM: usize = 32;
 
@@ -42,6 +46,10 @@ pub enum Errand {
     },
     /// Shows a folder in the system's file manager.
     Open(PathBuf),
+    /// Completes a recipe with what the canvas shows.
+    Prepare(Box<Preparation>),
+    /// Makes of a picture what is laid on the canvas.
+    Join(Painting),
 }
 
 /// What the clerk reports.
@@ -58,6 +66,16 @@ pub enum Report {
     Exported(PathBuf),
     /// The settings are on the disk, or why not.
     Remembered(Result<(), Problem>),
+    /// A recipe is complete, or why not.
+    Prepared(Box<Result<(Recipe, Place), Problem>>),
+    /// A picture for the canvas, with its layer's name and the place of its top left corner.
+    Joined {
+        name: String,
+        patch: Arc<Pixmap>,
+        at: (i32, i32),
+        /// It fills the frame.
+        fills: bool,
+    },
     Failed(Problem),
 }
 
@@ -158,6 +176,13 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         Errand::Remember { settings, path } => {
             tell(Report::Remembered(settings.write(&path)));
         }
+        Errand::Prepare(preparation) => tell(Report::Prepared(Box::new(preparation.finish()))),
+        Errand::Join(Painting { picture, recipe, place, .. }) => {
+            let Some(place) = place else { return };
+            let (patch, at) = place.joined(&picture, &recipe);
+            let fills = matches!(place, Place::Frame(_));
+            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills });
+        }
         Errand::Open(folder) => {
             // It may not be there before the first picture.
             let _ = std::fs::create_dir_all(&folder);
@@ -166,6 +191,16 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             }
         }
     }
+}
+
+/// The beginning of the prompt.
+fn layer_name(prompt: &str) -> String {
+    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut name: String = line.chars().take(LAYER_NAME).collect();
+    if name.len() < line.len() {
+        name.push('…');
+    }
+    name
 }
 
 /// The picture within [`THUMBNAIL`] pixels a side, its shape kept.
@@ -213,7 +248,7 @@ mod tests {
     fn painting(extent: Extent, prompt: &str) -> Painting {
         let picture = Arc::new(Pixmap::new(extent));
         let (id, recipe) = (ImageId::fresh(), Arc::new(recipe(prompt)));
-        Painting { id, picture, recipe, model: "小图".into(), thumbnail: None, file: None, trail: Default::default() }
+        Painting { id, picture, recipe, model: "小图".into(), thumbnail: None, file: None, trail: Default::default(), place: None }
     }
 
     fn recipe(prompt: &str) -> Recipe {

@@ -4,12 +4,14 @@
 mod clerk;
 pub mod command;
 pub mod commands;
+pub mod desk;
 pub mod events;
 mod json_file;
+pub mod naming;
+pub mod placing;
 pub mod plan;
 pub mod prompt_edit;
 pub mod prompt_history;
-pub mod naming;
 pub mod recovery;
 pub mod session;
 pub mod settings;

@@ -90,7 +90,8 @@ impl Session {
             }
             // That the settings were written is no news.
             news |= !matches!(report, Report::Remembered(Ok(())));
-            events::note(&mut self.state, report);
+            let effects = events::note(&mut self.state, report);
+            self.carry_out(effects);
         }
         news
     }
@@ -142,6 +143,8 @@ impl Session {
                 self.clerk.send(Errand::Keep { painting, folder: self.pictures_folder.clone() });
             }
             Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
+            Effect::Prepare(preparation) => self.clerk.send(Errand::Prepare(preparation)),
+            Effect::Lay(painting) => self.clerk.send(Errand::Join(painting)),
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
             Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
             Effect::AskPath { .. } | Effect::FocusPrompt => return Some(effect),

@@ -1,7 +1,8 @@
 //! What each command does to the state, and what must be done beyond it.
 
 use super::command::{Command, EXAMPLES};
-use super::plan::{draw_seed, plan};
+use super::placing::Preparation;
+use super::plan::{Planned, draw_seed, plan_on_canvas};
 use super::state::{Forming, Painting, Said, State, View};
 use crate::base::{ImageId, JobId};
 use crate::recipe::Recipe;
@@ -18,6 +19,10 @@ pub enum Effect {
     Stop(JobId),
     /// A finished picture is saved, and its thumbnail made.
     Keep(Painting),
+    /// The clerk completes a recipe with what the canvas shows.
+    Prepare(Box<Preparation>),
+    /// A picture goes onto the canvas, to its place.
+    Lay(Painting),
     Export(Painting, PathBuf),
     /// The window asks for a path and answers with [`Command::SaveTo`].
     AskPath {
@@ -117,11 +122,21 @@ fn generate(state: &mut State) -> Vec<Effect> {
     if !state.draft.seed.kept {
         state.draft.seed.value = draw_seed();
     }
-    match plan(state) {
-        Ok(recipe) => {
-            state.ledger.enqueue(recipe);
+    if !state.desk.is_fresh() {
+        state.desk.stop();
+    }
+    state.desk.follow(state.draft.size);
+    match plan_on_canvas(state) {
+        Ok(Planned::Ready(recipe, place)) => {
+            let id = state.ledger.enqueue(*recipe);
+            state.places.insert(id, place);
             state.view = View::Easel;
             start_next(state)
+        }
+        Ok(Planned::Unfinished(preparation)) => {
+            state.preparing += 1;
+            state.view = View::Easel;
+            vec![Effect::Prepare(preparation)]
         }
         Err(problem) => {
             state.draft.seed.value = before;
@@ -201,6 +216,7 @@ mod tests {
     use crate::base::{Extent, ProblemKind};
     use crate::imaging::Pixmap;
     use crate::jobs::fake::fake_family;
+    use crate::app::plan::plan;
     use crate::recipe::{FamilyInfo, Preset};
     use std::sync::Arc;
 
@@ -216,7 +232,7 @@ mod tests {
         let recipe = Arc::new(plan(state).unwrap());
         let id = ImageId::fresh();
         let picture = Arc::new(Pixmap::new(Extent::new(8, 8)));
-        state.hang(Painting { id, picture, recipe, model: String::new(), thumbnail: None, file: None, trail: Default::default() });
+        state.hang(Painting { id, picture, recipe, model: String::new(), thumbnail: None, file: None, trail: Default::default(), place: None });
         id
     }
 
