@@ -53,6 +53,8 @@ pub mod words;
 pub mod imaging;
 pub mod recipe;
 
+pub mod canvas;
+
 pub mod catalog;
 pub mod engine;
 pub mod jobs;
