@@ -6,7 +6,7 @@ use crate::base::IntRect;
 use std::collections::BTreeMap;
 
 /// Side of a tile, in pixels.
-const SIDE: i32 = 64;
+pub const SIDE: i32 = 64;
 
 /// Coverage of one stroke in 64×64 tiles; [`FULL`] is all.
 #[derive(Clone, Debug)]
@@ -75,10 +75,10 @@ pub fn toward(from: u8, to: u8, share: u16) -> u8 {
 }
 
 /// A colour laid over a pixel by `share`: straight alpha, 8 bits a channel. With `alpha_lock` the pixel's own alpha
-/// stays and only its colour goes to the new one.
+/// stays and only its colour goes to the new one (what is transparent stays as it is).
 pub fn over(pixel: [u8; 4], colour: [u8; 4], share: u16, alpha_lock: bool) -> [u8; 4] {
     let share = times(share, u16::from(colour[3]) * 257);
-    if share == 0 {
+    if share == 0 || (alpha_lock && pixel[3] == 0) {
         return pixel;
     }
     let full = u64::from(FULL);

@@ -129,7 +129,8 @@ mod tests {
             for shift in [0.0, 0.3, 0.5] {
                 let area = std::f64::consts::PI * f64::from(diameter / 2.0).powi(2);
                 let covered = sum(&field(&dab(20.0 + shift, 20.0 - shift, diameter), (0, 0)));
-                assert!((covered / area - 1.0).abs() < 0.03, "{diameter} {covered} {area}");
+                // The soft edge adds π / 12 to a wide circle.
+                assert!((covered - area).abs() < 0.3 + 0.02 * area, "{diameter} {covered} {area}");
             }
         }
     }

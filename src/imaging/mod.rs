@@ -9,6 +9,7 @@ pub mod png_text;
 pub mod read;
 pub mod resample;
 pub mod shapes;
+pub mod warp;
 
 pub use mask::Mask;
 pub use pixmap::Pixmap;

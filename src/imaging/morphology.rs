@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(at(&disc, 28, 28), 0);
         assert_eq!(at(&disc, 27, 28), ((11.0 - 113f64.sqrt()) * 255.0).round() as u8);
         let back = shrunk(&disc, 10.0);
-        assert_eq!(at(&back, 20, 20), 255);
+        assert!(at(&back, 20, 20) >= INSIDE);
         assert!(back.bytes().iter().filter(|v| **v >= INSIDE).count() <= 5);
     }
 
