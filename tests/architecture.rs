@@ -15,6 +15,7 @@ fn floors() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("words", vec!["base"]),
         ("imaging", vec!["base"]),
         ("recipe", vec!["base", "imaging"]),
+        ("canvas", vec!["base", "imaging"]),
         ("catalog", vec!["base", "recipe"]),
         ("engine", vec!["base", "imaging", "recipe", "catalog"]),
         ("jobs", vec!["base", "imaging", "recipe"]),

@@ -1,11 +1,13 @@
 //! Pure pixels: no window, no network.
 
 pub mod blend;
+pub mod blend_mode;
 pub mod mask;
 pub mod pixmap;
 pub mod png_text;
 pub mod read;
 pub mod resample;
 
+pub use blend_mode::BlendMode;
 pub use mask::Mask;
 pub use pixmap::Pixmap;
