@@ -10,7 +10,7 @@
 //! | [`words`] | what is said to people, in zh-CN and en | – |
 //! | [`imaging`] | pixels: pixmaps, masks, resampling, blending, PNG text | – |
 //! | [`recipe`] | a request as a value, the port to the engine, metadata | imaging |
-//! | [`canvas`] | the document: strokes and their dabs | imaging |
+//! | [`canvas`] | the document: tiles, layers, transactions, history, strokes, compositing, the view | imaging |
 //! | [`tools`] | from the pointer to changes of the document, one file a tool | imaging, canvas |
 //! | [`catalog`] | which models lie on this disk; safetensors and pickles | recipe |
 //! | [`engine`] | candle: networks, samplers, noise, kernels | imaging, recipe, catalog |

@@ -1,6 +1,7 @@
 //! Pure pixels: no window, no network.
 
 pub mod blend;
+pub mod blend_mode;
 pub mod flood;
 pub mod mask;
 pub mod morphology;
@@ -11,5 +12,6 @@ pub mod resample;
 pub mod shapes;
 pub mod warp;
 
+pub use blend_mode::BlendMode;
 pub use mask::Mask;
 pub use pixmap::Pixmap;

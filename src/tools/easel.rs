@@ -1,7 +1,8 @@
 //! What tools ask of the document. Tools see no more of it than this, so each of them can be tried on a sheet of its
 //! own, and the document may keep its pixels as it likes.
 
-use crate::base::{Extent, IntRect};
+use crate::base::{Extent, IntRect, LayerId};
+use crate::canvas::ColourTiles;
 use crate::imaging::{Mask, Pixmap};
 
 /// Where pixels are read.
@@ -22,8 +23,11 @@ pub struct LayerState {
     pub alpha_locked: bool,
 }
 
-/// A document under a tool's hands. All rectangles are in canvas pixels; what lies outside the canvas reads as
-/// transparent or uncovered, and writing it does nothing.
+/// A layer as it was, to know it again.
+pub type Stamp = Option<(LayerId, ColourTiles)>;
+
+/// A document under a tool's hands. All rectangles are in canvas pixels and may reach beyond the canvas, where layers
+/// may have pixels but mask and selection have none.
 ///
 /// Changes are made between [`Easel::begin`] and [`Easel::commit`], which makes one named step of the history of them
 /// (none if nothing changed), or [`Easel::rollback`], after which everything is as it was at the beginning.
@@ -36,8 +40,8 @@ pub trait Easel {
     /// Where the active layer has pixels that are not transparent; it may reach beyond the canvas. `None` if nowhere.
     fn layer_bounds(&self) -> Option<IntRect>;
 
-    /// Another number whenever another layer becomes active or its pixels change in any way, undoing included.
-    fn layer_stamp(&self) -> u64;
+    /// Equal to an earlier one as long as the same layer is active with the same pixels.
+    fn layer_stamp(&self) -> Stamp;
 
     fn read(&self, source: Source, area: IntRect) -> Pixmap;
 
@@ -50,7 +54,7 @@ pub trait Easel {
     /// The region that generation works on.
     fn frame(&self) -> IntRect;
 
-    /// Opens a transaction; `name` is a message id.
+    /// Opens a transaction; `name` is a message id. One that something else has left open is committed first.
     fn begin(&mut self, name: &'static str);
 
     fn commit(&mut self);

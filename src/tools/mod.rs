@@ -1,6 +1,7 @@
 //! The artist's tools: one file a tool, each a small state machine from pointer events to changes of the document;
-//! one table lists them. They know the document by [`Easel`] alone.
+//! one table lists them. They know the document by [`Easel`] alone, which [`crate::canvas::Editor`] is.
 
+mod at_editor;
 mod bucket;
 mod colour_brush;
 pub mod easel;

@@ -1,7 +1,9 @@
 //! A small document for trying tools on: one layer, a mask, a history.
 
+use super::easel::Stamp;
 use super::{Easel, LayerState, Source};
-use crate::base::{Extent, IntRect};
+use crate::base::{Extent, IntRect, LayerId};
+use crate::canvas::ColourTiles;
 use crate::imaging::{Mask, Pixmap};
 use std::collections::BTreeMap;
 
@@ -21,7 +23,6 @@ pub struct Sheet {
     /// Names of the steps, and what was before each.
     pub steps: Vec<(&'static str, Content)>,
     open: Option<(&'static str, Content)>,
-    stamp: u64,
 }
 
 impl Sheet {
@@ -34,13 +35,12 @@ impl Sheet {
             frame: IntRect::new(0, 0, 64, 64),
         };
         let state = Some(LayerState { visible: true, locked: false, alpha_locked: false });
-        Self { extent, content, state, steps: Vec::new(), open: None, stamp: 0 }
+        Self { extent, content, state, steps: Vec::new(), open: None }
     }
 
     pub fn undo(&mut self) {
         assert!(self.open.is_none());
         self.content = self.steps.pop().unwrap().1;
-        self.stamp += 1;
     }
 
     pub fn fill(&mut self, area: IntRect, colour: [u8; 4]) {
@@ -71,7 +71,6 @@ impl Sheet {
         } else {
             self.content.layer.insert(place, pixel);
         }
-        self.stamp += 1;
     }
 }
 
@@ -100,8 +99,10 @@ impl Easel for Sheet {
         Some(IntRect::new(left, top, (right - left + 1) as u32, (bottom - top + 1) as u32))
     }
 
-    fn layer_stamp(&self) -> u64 {
-        self.stamp
+    fn layer_stamp(&self) -> Stamp {
+        let mut tiles = ColourTiles::new();
+        self.content.layer.iter().for_each(|((x, y), pixel)| tiles.set_pixel(*x, *y, *pixel));
+        Some((LayerId(0), tiles))
     }
 
     fn read(&self, _: Source, area: IntRect) -> Pixmap {
@@ -135,7 +136,6 @@ impl Easel for Sheet {
 
     fn rollback(&mut self) {
         self.content = self.open.take().unwrap().1;
-        self.stamp += 1;
     }
 
     fn write(&mut self, x: i32, y: i32, pixels: &Pixmap) {
@@ -165,7 +165,6 @@ impl Easel for Sheet {
     fn shift_layer(&mut self, by: (i32, i32)) {
         let (_, before) = self.open.as_ref().unwrap();
         self.content.layer = before.layer.iter().map(|((x, y), p)| ((x + by.0, y + by.1), *p)).collect();
-        self.stamp += 1;
     }
 
     fn replace_layer(&mut self, x: i32, y: i32, pixels: &Pixmap) {

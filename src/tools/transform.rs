@@ -3,6 +3,7 @@
 //! Each drag is one step of the history, yet the layer is always made from the pixels that the first of them found:
 //! ten drags blur no more than one. When the layer changes in any other way (undoing included), the box starts anew.
 
+use super::easel::Stamp;
 use super::handles::{HANDLES, Handle, REACH, hit};
 use super::{Context, Ghost, Overlay, PointerEvent, Source, Tool};
 use crate::base::IntRect;
@@ -33,7 +34,7 @@ struct Session {
     bounds: IntRect,
     placement: Placement,
     /// The layer's stamp when this tool last saw it.
-    stamp: u64,
+    stamp: Stamp,
 }
 
 struct Gesture {
