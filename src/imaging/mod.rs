@@ -4,12 +4,18 @@ pub mod blend;
 pub mod colour_match;
 pub mod fill;
 pub mod exif;
+pub mod blend_mode;
+pub mod flood;
 pub mod mask;
+pub mod morphology;
 pub mod pixmap;
 pub mod png_text;
 pub mod read;
 pub mod resample;
 pub mod write;
+pub mod shapes;
+pub mod warp;
 
+pub use blend_mode::BlendMode;
 pub use mask::Mask;
 pub use pixmap::Pixmap;
