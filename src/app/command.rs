@@ -2,7 +2,8 @@
 //! can be done stand in [`super::commands`].
 
 use super::commands::{self, Shortcut};
-use crate::base::ImageId;
+use super::desk_commands::LayerChange;
+use crate::base::{ImageId, LayerId};
 use crate::recipe::Preset;
 use crate::words::Language;
 use std::path::PathBuf;
@@ -50,12 +51,19 @@ commands! {
         /// Writes the example's words into the draft and paints it; 0 to [`EXAMPLES`] - 1.
         Example(usize),
         LookAt(ImageId),
+        /// Lays a finished picture on the canvas, where it belongs.
+        PutOnCanvas(ImageId),
+        /// To the state after so many steps of the history.
+        JumpTo(usize),
+        ActivateLayer(LayerId),
+        ChangeLayer(LayerId, LayerChange),
         SetLanguage(Language),
         Unfold(u64),
         Dismiss(u64),
     }
     stems [
-        "preset-faithful", "preset-article", "preset-quick", "choose-model", "example", "look-at", "unfold", "dismiss",
+        "preset-faithful", "preset-article", "preset-quick", "choose-model", "example", "look-at", "put-on-canvas", "jump-to",
+        "activate-layer", "change-layer", "unfold", "dismiss",
     ]
     plain {
         /// Paints the draft, after the jobs that wait already.
@@ -152,6 +160,7 @@ commands! {
         ToolBucket => "tool-bucket",
         ToolPicker => "tool-picker",
         ToolMove => "tool-move",
+        ToolTransform => "tool-transform",
         ToolFrame => "tool-frame",
         ToolPan => "tool-pan",
         ToolZoom => "tool-zoom",
@@ -169,6 +178,10 @@ impl Command {
             Command::ChooseModel(_) => "choose-model",
             Command::Example(_) => "example",
             Command::LookAt(_) => "look-at",
+            Command::PutOnCanvas(_) => "put-on-canvas",
+            Command::JumpTo(_) => "jump-to",
+            Command::ActivateLayer(_) => "activate-layer",
+            Command::ChangeLayer(..) => "change-layer",
             Command::SetLanguage(_) => "language",
             Command::Unfold(_) => "unfold",
             _ => "dismiss",

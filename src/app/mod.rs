@@ -5,6 +5,7 @@ mod clerk;
 pub mod command;
 pub mod commands;
 pub mod desk;
+pub mod desk_commands;
 pub mod events;
 mod json_file;
 pub mod naming;

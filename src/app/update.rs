@@ -1,12 +1,14 @@
 //! What each command does to the state, and what must be done beyond it.
 
 use super::command::{Command, EXAMPLES};
-use super::placing::Preparation;
+use super::desk::Desk;
+use super::desk_commands;
+use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan_on_canvas};
 use super::state::{Forming, Painting, Said, State, View};
 use crate::base::{ImageId, JobId};
 use crate::recipe::Recipe;
-use crate::words::{Language, text};
+use crate::words::{Language, text, text_with};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -63,11 +65,36 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             state.draft.prompt = text(Language::ZhCn, &format!("example-{}", number + 1));
             generate(state)
         }
+        Command::PutOnCanvas(id) => {
+            state.view = View::Easel;
+            let frame = state.desk.document().frame();
+            let painting = state.painting(id).cloned();
+            let placed = painting.map(|painting| Painting {
+                place: Some(painting.place.clone().unwrap_or(Place::Frame(frame))),
+                ..painting
+            });
+            placed.map(Effect::Lay).into_iter().collect()
+        }
+        Command::NewDocument => {
+            new_document(state);
+            Vec::new()
+        }
         other => {
-            change(state, other);
+            if !desk_commands::carry_out(state, &other) {
+                change(state, other);
+            }
             Vec::new()
         }
     }
+}
+
+/// A blank canvas in the size of the next picture.
+fn new_document(state: &mut State) {
+    let name = text_with(state.language, "layer-name", &[("number", "1".into())]);
+    let settings = state.desk.settings;
+    state.desk = Desk { settings, ..Desk::blank(state.draft.size, &name) };
+    state.desk.editor_mut();
+    state.view = View::Easel;
 }
 
 /// The commands that ask nothing of the world.
