@@ -6,11 +6,14 @@
 
 pub mod change;
 pub mod document;
+pub mod edit;
 pub mod editor;
 pub mod history;
 pub mod layer;
+pub mod surface;
 pub mod tiles;
 pub mod transaction;
+pub mod view;
 
 pub use change::Change;
 pub use document::{Document, SIDE_MOST};
@@ -19,3 +22,4 @@ pub use history::History;
 pub use layer::Layer;
 pub use tiles::{ColourTiles, MaskTiles, TILE, Tile, TileIndex, Tiles};
 pub use transaction::Transaction;
+pub use view::{View, Viewport};
