@@ -87,14 +87,19 @@ impl Desk {
         (self.view, self.path, self.filled, self.fresh) = (None, None, None, false);
     }
 
+    /// A blank canvas that somebody asked for; tools and colours stay as they are.
+    pub fn renew(&mut self, extent: Extent, layer_name: &str) {
+        let Self { editor, .. } = Self::blank(extent, layer_name);
+        self.replace(editor.document().clone());
+    }
+
     /// The frame takes the size of the picture that is planned; a fresh canvas, too.
     pub fn follow(&mut self, extent: Extent) {
         let frame = self.document().frame();
         if self.fresh && self.document().extent() != extent {
             let name = self.document().active_layer().map(|layer| layer.name.clone()).unwrap_or_default();
-            let kept = std::mem::replace(self, Self::blank(extent, &name));
-            (self.settings, self.other_colour, self.mask_shown) = (kept.settings, kept.other_colour, kept.mask_shown);
-            self.choose(kept.tool);
+            self.renew(extent, &name);
+            self.fresh = true;
         } else if frame.extent() != extent && !self.is_drawing() {
             let frame = IntRect::new(frame.x, frame.y, extent.width, extent.height);
             // A size that is no frame's is told when it is painted.

@@ -126,31 +126,34 @@ fn edit(
     }
 }
 
-fn free<T>(work: impl FnOnce(&mut Transaction<'_>) -> T) -> impl FnOnce(&mut Transaction<'_>, LayerId) -> Result<(), Problem> {
-    |t, _| {
+/// As [`edit`], for work that cannot fail.
+fn simply(state: &mut State, name: &'static str, work: impl FnOnce(&mut Transaction<'_>)) {
+    edit(state, name, |t, _| {
         work(t);
         Ok(())
-    }
+    });
 }
 
 fn edits(state: &mut State, command: &Command) -> bool {
     let language = state.language;
     match command {
-        Command::SelectAll => edit(state, "edit-select-all", free(Transaction::select_all)),
-        Command::Deselect => edit(state, "edit-deselect", free(Transaction::deselect)),
-        Command::InvertSelection => edit(state, "edit-invert-selection", free(Transaction::invert_selection)),
-        Command::MaskClear => edit(state, "edit-mask-clear", free(Transaction::clear_mask)),
-        Command::MaskFill => edit(state, "edit-mask-fill", free(Transaction::fill_mask)),
-        Command::MaskInvert => edit(state, "edit-mask-invert", free(Transaction::invert_mask)),
-        Command::MaskGrow => edit(state, "edit-mask-grow", free(|t| reshape(t, |mask| grown(mask, REACH)))),
-        Command::MaskShrink => edit(state, "edit-mask-shrink", free(|t| reshape(t, |mask| shrunk(mask, REACH)))),
-        Command::MaskFeather => edit(state, "edit-mask-feather", free(|t| reshape(t, |mask| feather(mask, REACH)))),
-        Command::MaskFromSelection => edit(state, "edit-mask-selection", free(Transaction::mask_from_selection)),
+        Command::SelectAll => simply(state, "edit-select-all", |t| t.select_all()),
+        Command::Deselect => simply(state, "edit-deselect", |t| t.deselect()),
+        Command::InvertSelection => simply(state, "edit-invert-selection", |t| t.invert_selection()),
+        Command::MaskClear => simply(state, "edit-mask-clear", |t| t.clear_mask()),
+        Command::MaskFill => simply(state, "edit-mask-fill", |t| t.fill_mask()),
+        Command::MaskInvert => simply(state, "edit-mask-invert", |t| t.invert_mask()),
+        Command::MaskGrow => simply(state, "edit-mask-grow", |t| reshape(t, |mask| grown(mask, REACH))),
+        Command::MaskShrink => simply(state, "edit-mask-shrink", |t| reshape(t, |mask| shrunk(mask, REACH))),
+        Command::MaskFeather => simply(state, "edit-mask-feather", |t| reshape(t, |mask| feather(mask, REACH))),
+        Command::MaskFromSelection => simply(state, "edit-mask-selection", |t| t.mask_from_selection()),
         Command::MaskFromAlpha => edit(state, "edit-mask-alpha", |t, id| t.mask_from_alpha(id)),
         Command::LayerAdd => {
             let number = (state.desk.document().layers().len() + 1).to_string();
             let name = text_with(language, "layer-name", &[("number", number)]);
-            edit(state, "edit-layer-add", free(|t| t.add_layer(Layer::new(name))));
+            simply(state, "edit-layer-add", |t| {
+                t.add_layer(Layer::new(name));
+            });
         }
         Command::LayerDuplicate => {
             let old = state.desk.document().active_layer().map(|layer| layer.name.clone()).unwrap_or_default();

@@ -37,7 +37,16 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
                     let recipe = Recipe { seed: recipe.seed.wrapping_add(k), batch: 1, ..(*recipe).clone() };
                     let (picture, recipe) = (Arc::new(picture), Arc::new(recipe));
                     let model = model.clone();
-                    Painting { id: ImageId::fresh(), picture, recipe, model, thumbnail: None, file: None, trail, place: place.clone() }
+                    Painting {
+                        id: ImageId::fresh(),
+                        picture,
+                        recipe,
+                        model,
+                        thumbnail: None,
+                        file: None,
+                        trail,
+                        place: place.clone(),
+                    }
                 })
                 .collect();
             // Hung from the last to the first, so that the strip reads in the order of the seeds.

@@ -1,7 +1,6 @@
 //! What each command does to the state, and what must be done beyond it.
 
 use super::command::{Command, EXAMPLES};
-use super::desk::Desk;
 use super::desk_commands;
 use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan_on_canvas};
@@ -91,9 +90,7 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
 /// A blank canvas in the size of the next picture.
 fn new_document(state: &mut State) {
     let name = text_with(state.language, "layer-name", &[("number", "1".into())]);
-    let settings = state.desk.settings;
-    state.desk = Desk { settings, ..Desk::blank(state.draft.size, &name) };
-    state.desk.editor_mut();
+    state.desk.renew(state.draft.size, &name);
     state.view = View::Easel;
 }
 
@@ -179,7 +176,8 @@ pub(super) fn start_next(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let size = recipe.size;
-    state.forming = Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now(), trails: Vec::new() });
+    state.forming =
+        Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now(), trails: Vec::new() });
     vec![Effect::Paint(id, recipe)]
 }
 
@@ -238,12 +236,12 @@ fn step(state: &mut State, by: isize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::plan::plan;
     use crate::app::settings::Settings;
     use crate::app::state::Model;
     use crate::base::{Extent, ProblemKind};
     use crate::imaging::Pixmap;
     use crate::jobs::fake::fake_family;
-    use crate::app::plan::plan;
     use crate::recipe::{FamilyInfo, Preset};
     use std::sync::Arc;
 
@@ -259,7 +257,16 @@ mod tests {
         let recipe = Arc::new(plan(state).unwrap());
         let id = ImageId::fresh();
         let picture = Arc::new(Pixmap::new(Extent::new(8, 8)));
-        state.hang(Painting { id, picture, recipe, model: String::new(), thumbnail: None, file: None, trail: Default::default(), place: None });
+        state.hang(Painting {
+            id,
+            picture,
+            recipe,
+            model: String::new(),
+            thumbnail: None,
+            file: None,
+            trail: Default::default(),
+            place: None,
+        });
         id
     }
 

@@ -33,7 +33,12 @@ impl Uploads {
         if change.extent || !self.begun {
             self.begun = true;
             viewport.resize(document.extent());
-            self.picture = document.layers().iter().flat_map(|layer| layer.pixels.iter()).filter_map(|(index, _)| number(index, columns, rows)).collect();
+            self.picture = document
+                .layers()
+                .iter()
+                .flat_map(|layer| layer.pixels.iter())
+                .filter_map(|(index, _)| number(index, columns, rows))
+                .collect();
             for (index, _) in document.mask().iter() {
                 self.send_mask(viewport, document, index, columns, rows);
             }
