@@ -10,7 +10,7 @@ use crate::base::Extent;
 use eframe::egui_wgpu::RenderState;
 use eframe::wgpu;
 use egui::Rect;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -51,7 +51,7 @@ pub struct Gpu {
     preview: wgpu::Texture,
     has_preview: bool,
     next_preview: Option<Option<Pixels>>,
-    waiting: HashMap<(Plane, u32), Change>,
+    waiting: BTreeMap<(Plane, u32), Change>,
     waiting_bytes: usize,
     next_view: u32,
 }
@@ -85,7 +85,7 @@ impl Gpu {
                 preview,
                 has_preview: false,
                 next_preview: None,
-                waiting: HashMap::new(),
+                waiting: BTreeMap::new(),
                 waiting_bytes: 0,
                 next_view: 0,
             }
@@ -222,22 +222,20 @@ impl Gpu {
     fn choose(&mut self, seen: &Visible, budget: usize) -> Vec<((Plane, u32), Change)> {
         if self.waiting_bytes <= budget {
             self.waiting_bytes = 0;
-            return self.waiting.drain().collect();
+            return std::mem::take(&mut self.waiting).into_iter().collect();
         }
-        let mut keys: Vec<(Plane, u32)> = self.waiting.keys().copied().collect();
-        keys.sort_unstable_by_key(|&(plane, tile)| (!seen.contains(tile), tile, plane));
-        let (mut spent, mut chosen) = (0, Vec::new());
-        for key in keys {
-            if spent > 0 && spent >= budget {
-                break;
-            }
-            if let Some(change) = self.waiting.remove(&key) {
+        let (mut spent, mut keys) = (0, Vec::new());
+        for wanted in [true, false] {
+            for (key, change) in self.waiting.iter().filter(|((_, tile), _)| seen.contains(*tile) == wanted) {
+                if spent > 0 && spent >= budget {
+                    break;
+                }
                 spent += change.cost();
-                chosen.push((key, change));
+                keys.push(*key);
             }
         }
         self.waiting_bytes -= spent;
-        chosen
+        keys.into_iter().filter_map(|key| self.waiting.remove_entry(&key)).collect()
     }
 
     /// An entry without a slot.
@@ -287,8 +285,7 @@ fn write<T: Texel + bytemuck::Pod>(queue: &wgpu::Queue, atlas: &Atlas, mut batch
     let mut rest = &batch[..];
     while let Some((first, ..)) = rest.first() {
         let most = atlas.below(*first) as usize + 1;
-        let follows = |&(k, (slot, ..)): &(usize, &(u32, Box<[u8]>, (usize, usize)))| *slot == first + k as u32;
-        let count = rest.iter().enumerate().take(most).take_while(follows).count();
+        let count = rest.iter().zip(*first..).take(most).take_while(|(part, wanted)| part.0 == *wanted).count();
         let (run, later) = rest.split_at(count);
         texels.clear();
         texels.resize(count * SLOT_TEXELS, T::default());

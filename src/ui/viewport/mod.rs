@@ -286,8 +286,9 @@ impl CallbackTrait for Frame {
         _resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         let mut gpu = lock(&self.gpu);
-        let offset = gpu.prepare(device, queue, &self.params, self.rect, screen.pixels_per_point, self.budget);
-        self.offset.store(offset, Ordering::Relaxed);
+        let ready = || gpu.prepare(device, queue, &self.params, self.rect, screen.pixels_per_point, self.budget);
+        // A graphics card without memory for what is sent leaves the view out, not the window.
+        self.offset.store(gpu::caught(device, ready).unwrap_or(UNPREPARED), Ordering::Relaxed);
         Vec::new()
     }
 
