@@ -13,7 +13,7 @@ use std::time::Instant;
 
 const EXTENT: Extent = Extent::new(4096, 4096);
 const WINDOW: [u32; 2] = [1280, 800];
-const FRAMES: u32 = 60;
+const FRAMES: u32 = 30;
 
 struct Window {
     state: RenderState,
@@ -119,7 +119,7 @@ fn main() {
     let pan = (0..FRAMES).map(|k| window.frame(middle(1.0, k), |_| {})).collect();
     print!("panning: ");
     report(pan);
-    let zoom = (0..FRAMES).map(|k| window.frame(middle(0.02 * 1.13f64.powi(k as i32), 0), |_| {})).collect();
+    let zoom = (0..FRAMES).map(|k| window.frame(middle(0.02 * 1.28f64.powi(k as i32), 0), |_| {})).collect();
     print!("zooming: ");
     report(zoom);
 }
