@@ -47,6 +47,8 @@ pub struct Desk {
     filled: Option<(LayerId, Revision)>,
     /// The document is as the program made it: its size follows the size of the next picture.
     fresh: bool,
+    /// Another document came, and the display has not seen it yet.
+    changed_over: bool,
 }
 
 impl Desk {
@@ -77,6 +79,7 @@ impl Desk {
             path: None,
             filled: None,
             fresh: false,
+            changed_over: true,
         }
     }
 
@@ -84,6 +87,7 @@ impl Desk {
     pub fn replace(&mut self, document: Document) {
         self.stop();
         self.editor = Editor::new(document);
+        self.changed_over = true;
         (self.view, self.path, self.filled, self.fresh) = (None, None, None, false);
     }
 
@@ -181,7 +185,9 @@ impl Desk {
 
     /// What the display must draw anew since the last call.
     pub fn take_change(&mut self) -> Change {
-        self.editor.take_change()
+        let mut change = self.editor.take_change();
+        change.extent |= std::mem::take(&mut self.changed_over);
+        change
     }
 
     /// Lays a picture on the canvas as a layer of its own. A picture that fills the frame takes the place of the one

@@ -451,7 +451,7 @@ problem-gallery-damaged-advice = 图片都在。丹青正按图片重建索引�
 problem-gallery-in-memory = 画廊索引存不到磁盘上
 problem-gallery-in-memory-advice = 画廊照常可用，只是每次打开都要重新整理。请检查能否写入：{ $file }
 problem-trash-emptied = 回收站里已没有这张图片
-problem-trash-emptied-advice = 它可能已被清空，或已从别处还原：{ $file }
+problem-trash-emptied-advice = 回收站可能已被清空，或图片已从别处还原：{ $file }
 ## OpenRaster 与自动保管
 
 problem-openraster-invalid = 读不了 OpenRaster 文件 { $file }
