@@ -1,3 +1,22 @@
-//! The document: layers of pixels, and the files it is kept in.
+//! The document: pure data and edits. No window, no engine.
+//!
+//! A [`Document`] is a value that costs nothing to clone ([`tiles`]); an [`Editor`] holds the current one and its
+//! [`History`]; pixels and layers change only through a [`Transaction`], whose methods are the edits ([`edit`]). What to
+//! draw anew is found by comparing two documents ([`Change`]), and drawn by [`surface`] where [`View`] puts it.
 
+pub mod change;
+pub mod document;
+pub mod editor;
+pub mod history;
+pub mod layer;
 pub mod openraster;
+pub mod tiles;
+pub mod transaction;
+
+pub use change::Change;
+pub use document::{Document, SIDE_MOST};
+pub use editor::Editor;
+pub use history::History;
+pub use layer::Layer;
+pub use tiles::{ColourTiles, MaskTiles, TILE, Tile, TileIndex, Tiles};
+pub use transaction::Transaction;

@@ -1,6 +1,7 @@
 //! Pure pixels: no window, no network.
 
 pub mod blend;
+pub mod blend_mode;
 pub mod exif;
 pub mod mask;
 pub mod pixmap;
@@ -9,5 +10,6 @@ pub mod read;
 pub mod resample;
 pub mod write;
 
+pub use blend_mode::BlendMode;
 pub use mask::Mask;
 pub use pixmap::Pixmap;
