@@ -223,13 +223,13 @@ mod tests {
     #[test]
     fn what_we_cannot_blend_is_told_and_what_would_cut_is_hidden() {
         let mut warnings = Vec::new();
-        let (picture, _) = (picture(2, 2, 3), ());
+        let pixels = picture(2, 2, 3);
         for (op, blend, visible) in [
             ("svg:screen", BlendMode::Screen, true),
             ("krita:behind", BlendMode::Normal, true),
             ("svg:dst-in", BlendMode::Normal, false),
         ] {
-            let listed = OraLayer { op: op.into(), pixels: picture.clone(), ..OraLayer::named("甲") };
+            let listed = OraLayer { op: op.into(), pixels: pixels.clone(), ..OraLayer::named("甲") };
             let layer = taken(listed, &mut warnings);
             assert_eq!((layer.blend, layer.visible), (blend, visible));
         }
