@@ -5,6 +5,7 @@
 //! aside for them, and what cannot be read is told and left out.
 
 mod archive;
+pub mod document;
 mod stack;
 #[cfg(test)]
 mod tests;

@@ -145,7 +145,9 @@ fn keep(root: &Path, inbox: &Receiver<Wish>, mut tell: impl FnMut(News) -> bool)
                 continue;
             }
             Ok(Wish::End) => {
-                vault.map(Vault::end);
+                if let Some(vault) = vault {
+                    vault.end();
+                }
                 return;
             }
             Err(_) => {}

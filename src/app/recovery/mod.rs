@@ -4,6 +4,7 @@
 //! what is new in it, on a thread of its own, into the [`journal`] of this session. A session that ends well takes its
 //! journal away; [`find`] gives those of sessions that did not.
 
+pub mod document;
 pub mod journal;
 mod keeper;
 mod safe;

@@ -193,7 +193,7 @@ pub mod tests {
         let path = folder.path().join("1");
         let mut safe = Safe::begin(File::create(&path).unwrap()).unwrap();
         let mut tiles: Vec<_> = (0..64).map(tile).collect();
-        let mask = placed(&[Arc::new(vec![7u8, 8, 9, 255].repeat(1024)), Arc::new(vec![1, 2, 3]), Arc::new(vec![])]);
+        let mask = placed(&[Arc::new([7u8, 8, 9, 255].repeat(1024)), Arc::new(vec![1, 2, 3]), Arc::new(vec![])]);
         let snapshot = |tiles: &[_], about: &str| Snapshot {
             about: about.into(),
             planes: vec![placed(tiles), mask.clone(), placed(tiles), vec![]],
@@ -251,7 +251,7 @@ pub mod tests {
             super::super::journal::tests::Full { file: File::create(&path).unwrap(), room: 10_000, stuck: false };
         let mut safe = Safe::begin(full).unwrap();
         let (a, b, c) = (tile(1), tile(2), tile(3));
-        let first = Snapshot { about: vec![1], planes: vec![placed(&[a.clone()])] };
+        let first = Snapshot { about: vec![1], planes: vec![placed(std::slice::from_ref(&a))] };
         safe.save(&first).unwrap();
         let second = Snapshot { about: vec![2], planes: vec![placed(&[a.clone(), b.clone(), c.clone()])] };
         assert!(safe.save(&second).is_err());
