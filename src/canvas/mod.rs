@@ -15,6 +15,9 @@ pub mod tiles;
 pub mod transaction;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use change::Change;
 pub use document::{Document, SIDE_MOST};
 pub use editor::Editor;
