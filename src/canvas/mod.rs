@@ -21,6 +21,9 @@ pub mod tiles;
 pub mod transaction;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use change::Change;
 pub use coverage::Coverage;
 pub use dab::Dab;
