@@ -61,7 +61,7 @@ impl Easel for Editor {
 
     fn begin(&mut self, name: &'static str) {
         Editor::commit(self);
-        // It can only fail while a step is open.
+        // It can only fail while a step is open, and that one has just been ended.
         let opened = Editor::begin(self, name);
         debug_assert!(opened.is_ok());
     }
@@ -116,10 +116,10 @@ impl Easel for Editor {
 /// Changes the active layer within the open step. A locked layer stays as it is; tools have said so before.
 fn change_layer(editor: &mut Editor, change: impl FnOnce(&mut ColourTiles)) {
     let id = editor.document().active();
-    if let Some(mut step) = editor.transaction() {
-        if let Ok(tiles) = step.pixels_mut(id) {
-            change(tiles);
-        }
+    if let Some(mut step) = editor.transaction()
+        && let Ok(tiles) = step.pixels_mut(id)
+    {
+        change(tiles);
     }
 }
 
