@@ -10,12 +10,18 @@ pub mod change;
 pub mod coverage;
 pub mod dab;
 pub mod document;
+pub mod edit;
 pub mod editor;
 pub mod history;
 pub mod layer;
 pub mod stroke;
+pub mod surface;
 pub mod tiles;
 pub mod transaction;
+pub mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use change::Change;
 pub use coverage::Coverage;
@@ -27,3 +33,4 @@ pub use layer::Layer;
 pub use stroke::{Brush, Sample, Stroke};
 pub use tiles::{ColourTiles, MaskTiles, TILE, Tile, TileIndex, Tiles};
 pub use transaction::Transaction;
+pub use view::{View, Viewport};

@@ -230,8 +230,8 @@ mod tests {
             (BlendMode::Lighten, [200, 180, 240]),
             (BlendMode::ColorDodge, [255, 255, 255]),
             (BlendMode::ColorBurn, [21, 35, 27]),
-            (BlendMode::HardLight, [94, 163, 229]),
-            (BlendMode::SoftLight, [177, 125, 87]),
+            (BlendMode::HardLight, [94, 164, 230]),
+            (BlendMode::SoftLight, [177, 125, 93]),
             (BlendMode::Difference, [140, 80, 200]),
             (BlendMode::Add, [255, 255, 255]),
         ];
