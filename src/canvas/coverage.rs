@@ -81,14 +81,20 @@ pub fn over(pixel: [u8; 4], colour: [u8; 4], share: u16, alpha_lock: bool) -> [u
     if share == 0 || (alpha_lock && pixel[3] == 0) {
         return pixel;
     }
-    let full = u64::from(FULL);
-    let (top, under) = (u64::from(share) * 255, (full - u64::from(share)) * u64::from(pixel[3]));
     if alpha_lock {
         let mix = |c: usize| toward(pixel[c], colour[c], share);
         return [mix(0), mix(1), mix(2), pixel[3]];
     }
+    // In units of 1 / (255 · 65535), which 32 bits hold; one division for the colours, since a wide brush has a
+    // million pixels a dab.
+    let full = u32::from(FULL);
+    let (top, under) = (u32::from(share) * 255, (full - u32::from(share)) * u32::from(pixel[3]));
     let weight = top + under;
-    let mix = |c: usize| ((u64::from(colour[c]) * top + u64::from(pixel[c]) * under + weight / 2) / weight) as u8;
+    let part = top as f32 / weight as f32;
+    let mix = |c: usize| {
+        let from = f32::from(pixel[c]);
+        (from + (f32::from(colour[c]) - from) * part + 0.5) as u8
+    };
     [mix(0), mix(1), mix(2), ((weight + full / 2) / full) as u8]
 }
 

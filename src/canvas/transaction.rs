@@ -1,9 +1,9 @@
 //! [`Transaction`]: the only hand that changes a document.
 
-use super::document::{Document, check_extent};
+use super::document::Document;
 use super::layer::Layer;
 use super::tiles::{ColourTiles, MaskTiles, Tiles};
-use crate::base::{IntRect, LayerId, Problem, ProblemKind};
+use crate::base::{LayerId, Problem, ProblemKind};
 
 /// A step being made, had from [`super::Editor::edit`] or [`super::Editor::transaction`]. Its other methods are in
 /// [`super::edit`].
@@ -48,13 +48,6 @@ impl<'a> Transaction<'a> {
     /// What is selected; where nothing was (hence everything), it starts empty.
     pub fn selection_mut(&mut self) -> &mut MaskTiles {
         self.document.selection.get_or_insert_with(Tiles::new)
-    }
-
-    /// The region that generation works on, as the frame tool leaves it; one that is empty or too large is not taken.
-    pub fn place_frame(&mut self, frame: IntRect) {
-        if check_extent(frame.extent()).is_ok() {
-            self.document.frame = frame;
-        }
     }
 
     pub(super) fn layer_mut(&mut self, id: LayerId) -> Result<&mut Layer, Problem> {

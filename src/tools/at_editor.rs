@@ -3,8 +3,8 @@
 use super::easel::Stamp;
 use super::{Easel, LayerState, Source};
 use crate::base::{Extent, IntRect};
+use crate::canvas::surface::flatten;
 use crate::canvas::{ColourTiles, Editor, Layer, MaskTiles, Tiles};
-use crate::imaging::blend_mode::blend_row;
 use crate::imaging::{Mask, Pixmap};
 
 impl Easel for Editor {
@@ -30,21 +30,13 @@ impl Easel for Editor {
     }
 
     fn read(&self, source: Source, area: IntRect) -> Pixmap {
-        let mut picture = Pixmap::new(area.extent());
         match source {
             Source::Layer => {
-                if let Some(layer) = self.document().active_layer() {
-                    picture = layer.pixels.pixmap(area);
-                }
+                let layer = self.document().active_layer();
+                layer.map_or_else(|| Pixmap::new(area.extent()), |layer| layer.pixels.pixmap(area))
             }
-            Source::Composite => {
-                for layer in self.document().layers().iter().filter(|layer| layer.shows()) {
-                    let pixels = layer.pixels.read(area);
-                    blend_row(layer.blend, picture.rgba_mut().as_chunks_mut().0, &pixels, layer.opacity_byte());
-                }
-            }
+            Source::Composite => flatten(self.document(), area),
         }
-        picture
     }
 
     fn read_mask(&self, area: IntRect) -> Mask {
@@ -61,7 +53,7 @@ impl Easel for Editor {
 
     fn begin(&mut self, name: &'static str) {
         Editor::commit(self);
-        // It can only fail while a step is open.
+        // It can only fail while a step is open, and that one has just been ended.
         let opened = Editor::begin(self, name);
         debug_assert!(opened.is_ok());
     }
@@ -108,7 +100,9 @@ impl Easel for Editor {
 
     fn set_frame(&mut self, frame: IntRect) {
         if let Some(mut step) = self.transaction() {
-            step.place_frame(frame);
+            // An empty or too large one is refused, and the frame stays; the tool keeps its sides within bounds.
+            let set = step.set_frame(frame);
+            debug_assert!(set.is_ok());
         }
     }
 }
@@ -116,10 +110,10 @@ impl Easel for Editor {
 /// Changes the active layer within the open step. A locked layer stays as it is; tools have said so before.
 fn change_layer(editor: &mut Editor, change: impl FnOnce(&mut ColourTiles)) {
     let id = editor.document().active();
-    if let Some(mut step) = editor.transaction() {
-        if let Ok(tiles) = step.pixels_mut(id) {
-            change(tiles);
-        }
+    if let Some(mut step) = editor.transaction()
+        && let Ok(tiles) = step.pixels_mut(id)
+    {
+        change(tiles);
     }
 }
 

@@ -89,10 +89,13 @@ pub fn is_click(context: &Context<'_>, from: (f64, f64), to: (f64, f64)) -> bool
 /// A figure in the box between two corners.
 type Shape = fn((f64, f64), (f64, f64), IntRect) -> Option<Figure>;
 
+/// The line round it that is shown meanwhile.
+type Outline = fn((f64, f64), (f64, f64)) -> Vec<(f64, f64)>;
+
 /// A tool that drags a box and selects a figure in it.
 pub struct BoxSelect {
     shape: Shape,
-    outline: fn((f64, f64), (f64, f64)) -> Vec<(f64, f64)>,
+    outline: Outline,
     gesture: Option<Gesture>,
 }
 
@@ -105,7 +108,7 @@ struct Gesture {
 }
 
 impl BoxSelect {
-    pub fn new(shape: Shape, outline: fn((f64, f64), (f64, f64)) -> Vec<(f64, f64)>) -> Self {
+    pub fn new(shape: Shape, outline: Outline) -> Self {
         Self { shape, outline, gesture: None }
     }
 }

@@ -174,10 +174,10 @@ impl Tool for Transform {
 
     fn release(&mut self, context: &mut Context<'_>, event: PointerEvent) {
         self.drag(context, event);
-        if let (Some(gesture), Some(session)) = (self.gesture.take(), &mut self.session) {
-            if gesture.before != session.placement {
-                session.apply(context);
-            }
+        if let (Some(gesture), Some(session)) = (self.gesture.take(), &mut self.session)
+            && gesture.before != session.placement
+        {
+            session.apply(context);
         }
     }
 

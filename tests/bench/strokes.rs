@@ -6,22 +6,16 @@ use danqing::canvas::{Brush, Document, Editor};
 use danqing::tools::{Context, Modifiers, PointerEvent, ToolId, ToolSettings};
 use std::time::{Duration, Instant};
 
-/// Draws a wave across the canvas in events of `step` pixels; gives the time of each event.
+/// Draws loops over the canvas in events of up to about 1.7 · `step` pixels; gives the time of each event.
 fn stroke(editor: &mut Editor, tool: ToolId, brush: Brush, step: f64, events: u32) -> Vec<Duration> {
     let settings = ToolSettings { mask_brush: brush, colour_brush: brush, ..ToolSettings::default() };
     let mut tool = (tool.line().expect("it is in the table").make)();
     let mut times = Vec::new();
     for i in 0..events {
-        let along = f64::from(i) * step;
-        let (row, x) = ((along / 3600.0).floor(), along % 3600.0);
-        let y = 300.0 + row * 400.0 + 150.0 * (x / 200.0).sin();
-        let event = PointerEvent {
-            x: x + 250.0,
-            y,
-            pressure: 1.0,
-            time: f64::from(i) / 120.0,
-            modifiers: Modifiers::default(),
-        };
+        let angle = f64::from(i) * step / 1800.0;
+        let (x, y) = (2048.0 + 1800.0 * angle.sin(), 2048.0 + 1500.0 * (1.7 * angle).sin());
+        let modifiers = Modifiers::default();
+        let event = PointerEvent { x, y, pressure: 1.0, time: f64::from(i) / 120.0, modifiers };
         let started = Instant::now();
         let mut effects = Vec::new();
         let mut context = Context { easel: editor, settings: &settings, scale: 1.0, effects: &mut effects };
