@@ -114,7 +114,7 @@ impl<const C: usize> Tile<C> {
 
 impl<const C: usize> std::fmt::Debug for Tile<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let seen = self.pixels.iter().filter(|pixel| coverage(*pixel) > 0).count();
+        let seen = self.pixels.iter().filter(|pixel| coverage(pixel) > 0).count();
         write!(f, "Tile({seen} seen)")
     }
 }
