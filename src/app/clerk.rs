@@ -1,8 +1,11 @@
 //! The clerk: a thread for everything that touches the disk or takes long beside the painting, so that the window never
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
+use super::command::Link;
+use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
+use super::styles::Styles;
 use crate::base::files::write_newly;
 use crate::base::{Extent, ImageId, Problem, ProblemKind};
 use crate::imaging::Pixmap;
@@ -40,6 +43,16 @@ pub enum Errand {
         settings: Box<Settings>,
         path: PathBuf,
     },
+    RememberStyles {
+        styles: Box<Styles>,
+        path: PathBuf,
+    },
+    RememberPrompts {
+        prompts: Box<PromptHistory>,
+        path: PathBuf,
+    },
+    /// Shows a page in the browser.
+    Browse(Link),
     /// Shows a folder in the system's file manager.
     Open(PathBuf),
 }
@@ -158,6 +171,13 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         Errand::Remember { settings, path } => {
             tell(Report::Remembered(settings.write(&path)));
         }
+        Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),
+        Errand::RememberPrompts { prompts, path } => told(prompts.write(&path), tell),
+        Errand::Browse(link) => {
+            if let Err(error) = opener::open(link.address()) {
+                tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(link.address()).detail(error)));
+            }
+        }
         Errand::Open(folder) => {
             // It may not be there before the first picture.
             let _ = std::fs::create_dir_all(&folder);
@@ -165,6 +185,13 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
                 tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&folder).detail(error)));
             }
         }
+    }
+}
+
+/// Only what went wrong is worth a word.
+fn told(done: Result<(), Problem>, tell: &mut dyn FnMut(Report)) {
+    if let Err(problem) = done {
+        tell(Report::Failed(problem));
     }
 }
 

@@ -1,20 +1,17 @@
 //! The window as a whole: where its parts stand, and how a frame goes.
 
+use super::cards::Cards;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
-use super::icons::{Icon, seal};
-use super::input::{Composition, commands};
+use super::input::{self, Composition, commands};
 use super::textures::Textures;
-use super::theme::{GRID, MARGIN, PANEL_WIDTH, serif, set_shade, tokens};
-use super::widgets::{icon_button, link, tip, wide_button};
-use super::{canvas_view, fonts, parameters, prompt_panel, strip, theme, toasts};
+use super::theme::{GRID, MARGIN, PANEL_WIDTH, set_shade, tokens};
+use super::widgets::{tip, wide_button};
+use super::{canvas_view, fonts, parameters, prompt_panel, strip, theme, toasts, topbar};
 use crate::app::{Command, Effect, Said, Session, Setup, Shade, State};
 use crate::base::{Problem, ProblemKind};
-use crate::words::{Language, text};
-use egui::{
-    Align, CentralPanel, Context, Frame, Layout, Margin, Panel, RichText, ScrollArea, Stroke, Ui, Vec2,
-    ViewportBuilder, vec2,
-};
+use crate::words::text;
+use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, ViewportBuilder, vec2};
 use std::time::{Duration, Instant};
 
 /// Size of the window at the first start, in points.
@@ -56,6 +53,8 @@ pub fn run(setup: Setup) -> Result<(), Problem> {
 pub fn prepare(ctx: &Context) {
     fonts::install(ctx);
     theme::install(ctx);
+    // The size of the window's words is a command of ours.
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
 }
 
 /// The window's contents.
@@ -65,6 +64,7 @@ pub struct Shell {
     dialogs: Dialogs,
     composition: Composition,
     farewell: Farewell,
+    cards: Cards,
     /// What egui has been told.
     shade: Option<Shade>,
 }
@@ -80,6 +80,7 @@ impl Shell {
             dialogs: Dialogs::default(),
             composition: Composition::default(),
             farewell: Farewell::default(),
+            cards: Cards::default(),
             shade: None,
         }
     }
@@ -113,10 +114,14 @@ impl Shell {
             self.shade = Some(self.session.state.shade);
             ctx.request_repaint();
         }
+        ctx.set_zoom_factor(self.session.state.scale.factor());
         if let Some((field, preedit)) = self.composition.abandoned(&ctx) {
-            prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft);
+            match self.cards.field_mut(field) {
+                Some(words) => input::take_out(&ctx, field, &preedit, words),
+                None => prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft),
+            }
         }
-        let mut out = commands(&ctx, &mut self.composition, &self.session.state);
+        let mut out = commands(&ctx, &mut self.composition, &self.session.state, self.cards.gate());
         // Keys first, so that this frame shows what they did.
         for command in out.drain(..) {
             self.command(&ctx, command);
@@ -124,8 +129,10 @@ impl Shell {
         let t = tokens(ui);
         let margin = Margin::same(MARGIN as i8);
         self.farewell.look(&ctx, &self.session.state);
-        let Self { session, textures, farewell, .. } = self;
+        let Self { session, textures, farewell, cards, composition, .. } = self;
         let state = &mut session.state;
+
+        topbar::show(ui, state, &mut out);
 
         Panel::left("desk")
             .exact_size(PANEL_WIDTH)
@@ -135,14 +142,13 @@ impl Shell {
             .show(ui, |ui| {
                 let edge = Stroke::new(1.0, t.line);
                 ui.painter().vline(ui.max_rect().right() - 0.5, ui.max_rect().y_range(), edge);
-                header(ui, state, &mut out);
                 actions(ui, state, &mut out);
                 CentralPanel::no_frame().show(ui, |ui| {
-                    let inner = Margin { top: 0, bottom: 8, ..margin };
+                    let inner = Margin { top: 16, bottom: 8, ..margin };
                     ScrollArea::vertical().auto_shrink(false).content_margin(inner).show(ui, |ui| {
                         out.extend(prompt_panel::model(ui, state).map(Command::ChooseModel));
                         ui.add_space(GRID);
-                        prompt_panel::show(ui, state);
+                        prompt_panel::show(ui, state, &mut out);
                         ui.add_space(GRID);
                         parameters::show(ui, state, &mut out);
                     });
@@ -160,6 +166,7 @@ impl Shell {
             canvas_view::show(ui, state, textures, &mut out);
         });
         toasts::show(&ctx, state, &mut out);
+        cards.show(&ctx, state, composition.is_open(), &mut out);
         farewell.show(&ctx, state);
 
         if !out.is_empty() {
@@ -177,6 +184,8 @@ impl Shell {
                     let title = text(self.session.state.language, "command-save-as");
                     self.dialogs.save(id, title, file_name, ctx);
                 }
+                Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut self.session.state.draft, step),
+                Effect::Show(card) => self.cards.open(ctx, card, &self.session.state),
                 Effect::FocusPrompt => ctx.memory_mut(|memory| memory.request_focus(prompt_panel::prompt_id())),
                 _ => {}
             }
@@ -200,37 +209,6 @@ impl eframe::App for Shell {
     fn on_exit(&mut self) {
         self.session.remember();
     }
-}
-
-/// Seal and name, and the two switches.
-fn header(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
-    let language = state.language;
-    let frame = Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 16, top: 20, bottom: 16 });
-    Panel::top("header").show_separator_line(false).frame(frame).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            let (mark, _) = ui.allocate_exact_size(Vec2::splat(4.5 * GRID), egui::Sense::hover());
-            seal(ui.painter(), mark, tokens(ui));
-            ui.add_space(4.0);
-            ui.label(RichText::new(text(language, "app-name")).font(serif(20.0)).color(tokens(ui).ink));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let shade = Command::SwitchShade;
-                let sign = if state.shade == Shade::Dark { Icon::Sun } else { Icon::Moon };
-                let button = icon_button(ui, sign, &text(language, &shade.text_id()), None);
-                if tip(button, language, &shade).clicked() {
-                    out.push(shade);
-                }
-                let switch = Command::SwitchLanguage;
-                // Named in the language that it brings.
-                let words = match language {
-                    Language::ZhCn => "English",
-                    Language::En => "中文",
-                };
-                if tip(link(ui, None, words), language, &switch).clicked() {
-                    out.push(switch);
-                }
-            });
-        });
-    });
 }
 
 /// The one thing to do, and the way to stop it.
