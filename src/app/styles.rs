@@ -228,7 +228,7 @@ mod tests {
         styles.replace("夜", Style { name: before[0].clone(), ..style("新", "") });
         assert_eq!(names(&styles), [&before[1..2], &before[..1], &before[3..]].concat());
         styles.replace("没有的", Style { name: "末".into(), ..style("", "") });
-        styles.replace(&before[1], style("", ""));
+        styles.replace(&before[1], Style { name: " ".into(), ..style("", "") });
         assert_eq!(names(&styles).last().map(String::as_str), Some("末"));
         assert_eq!(names(&styles)[0], before[1], "nothing without a name");
     }

@@ -6,9 +6,7 @@ use super::widgets::{faint, heading, icon_button_sized, link, tip_text};
 use crate::app::command::Link;
 use crate::app::{Command, State};
 use crate::words::{text, text_with};
-use egui::{
-    Align, Color32, Context, Frame, Grid, Id, Label, Layout, Margin, Modal, RichText, ScrollArea, Sense, Ui, Vec2,
-};
+use egui::{Align, Context, Frame, Grid, Id, Label, Layout, Margin, Modal, RichText, ScrollArea, Sense, Ui, Vec2};
 
 const WIDTH: f32 = 62.0 * GRID;
 /// Libraries that the program is made of, with their licences.
@@ -32,13 +30,14 @@ pub fn show(ctx: &Context, state: &State, out: &mut Vec<Command>) -> bool {
     let escape = super::cards::take_escape(ctx);
     let screen = ctx.content_rect().size();
     let frame = Frame::popup(&ctx.global_style()).inner_margin(Margin::same(28)).corner_radius(10);
-    let modal = Modal::new(Id::unique("about")).backdrop_color(Color32::from_black_alpha(48)).frame(frame);
+    let modal = Modal::new(Id::unique("about")).backdrop_color(super::cards::backdrop(ctx)).frame(frame);
     let modal = modal.show(ctx, |ui| {
         ui.set_width(WIDTH.min(screen.x - 12.0 * GRID));
         let close = header(ui, state);
         ui.add_space(1.5 * GRID);
-        let most = (screen.y - 36.0 * GRID).max(12.0 * GRID);
-        ScrollArea::vertical().max_height(most).show(ui, |ui| contents(ui, state, out));
+        let most = (screen.y - 32.0 * GRID).max(12.0 * GRID);
+        let scroll = ScrollArea::vertical().max_height(most).min_scrolled_height(most);
+        scroll.content_margin(Margin { right: 14, ..Margin::ZERO }).show(ui, |ui| contents(ui, state, out));
         close
     });
     !(modal.inner || escape || modal.backdrop_response.clicked())
@@ -83,6 +82,7 @@ fn contents(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
     say(ui, "label-about-fonts");
     ui.add_space(GRID);
     heading(ui, &text(language, "label-about-libraries"));
+    ui.spacing_mut().interact_size.y = 2.0 * GRID;
     Grid::new("libraries").num_columns(2).spacing([4.0 * GRID, 3.0]).show(ui, |ui| {
         for (name, licence) in LIBRARIES {
             ui.label(RichText::new(name).size(SMALL).color(tokens(ui).ink_soft));
@@ -97,8 +97,7 @@ fn contents(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
         for (name, target) in
             [("Taiyi", Link::Taiyi), ("egui", Link::Egui), ("candle", Link::Candle), ("SIL OFL", Link::FontLicence)]
         {
-            let words = format!("{name} ↗");
-            if tip_text(link(ui, None, &words), target.address(), None).clicked() {
+            if tip_text(link(ui, None, name), target.address(), None).clicked() {
                 out.push(Command::OpenLink(target));
             }
         }

@@ -6,7 +6,7 @@ use super::shortcuts::Shortcuts;
 use super::style_card::StyleCard;
 use crate::app::commands::{Entry, Group};
 use crate::app::{Card, Command, State};
-use egui::{Context, Id, Key, Modifiers};
+use egui::{Color32, Context, Id, Key, Modifiers};
 
 /// Which card is open.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub struct Cards {
     shortcuts: Shortcuts,
     /// What had the focus before; it gets it back.
     before: Option<Id>,
+    /// The card was there in the frame before this one.
+    closing: bool,
 }
 
 impl Cards {
@@ -39,6 +41,8 @@ impl Cards {
         if again {
             return self.close(ctx);
         }
+        // What lies below must learn that it is covered.
+        ctx.request_repaint();
         if matches!(self.open, Open::None) {
             self.before = ctx.memory(|memory| memory.focused());
         }
@@ -58,8 +62,26 @@ impl Cards {
 
     fn close(&mut self, ctx: &Context) {
         self.open = Open::None;
-        if let Some(before) = self.before.take() {
+        self.closing = true;
+        ctx.request_repaint();
+    }
+
+    /// Gives the focus to a field: at once, or when the card that is open or closing is away.
+    pub fn focus(&mut self, ctx: &Context, field: Id) {
+        if self.closing || !matches!(self.open, Open::None) {
+            self.before = Some(field);
+        } else {
+            ctx.memory_mut(|memory| memory.request_focus(field));
+        }
+    }
+
+    /// What a card covered can have the focus one frame after it is gone, and not sooner.
+    fn give_back(&mut self, ctx: &Context) {
+        if std::mem::take(&mut self.closing)
+            && let Some(before) = self.before.take()
+        {
             ctx.memory_mut(|memory| memory.request_focus(before));
+            ctx.request_repaint();
         }
     }
 
@@ -89,7 +111,7 @@ impl Cards {
     /// Shows the open card. Call it after everything else. While an input method composes, the keys belong to it.
     pub fn show(&mut self, ctx: &Context, state: &mut State, composing: bool, out: &mut Vec<Command>) {
         let stays = match &mut self.open {
-            Open::None => return,
+            Open::None => return self.give_back(ctx),
             Open::Palette => self.palette.show(ctx, state, composing, out),
             Open::Shortcuts => self.shortcuts.show(ctx, state, composing),
             Open::About => about::show(ctx, state, out),
@@ -97,7 +119,6 @@ impl Cards {
         };
         if !stays {
             self.close(ctx);
-            ctx.request_repaint();
         }
     }
 }
@@ -105,4 +126,10 @@ impl Cards {
 /// Takes Esc from the queue; true if it was pressed.
 pub fn take_escape(ctx: &Context) -> bool {
     ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
+}
+
+/// A veil over what lies below a card, light enough to see it by.
+pub fn backdrop(ctx: &Context) -> Color32 {
+    let dark = ctx.global_style().visuals.dark_mode;
+    Color32::from_black_alpha(if dark { 64 } else { 28 })
 }

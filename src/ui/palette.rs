@@ -6,9 +6,7 @@ use super::widgets::faint;
 use crate::app::commands::Index;
 use crate::app::{Command, State};
 use crate::words::{Language, text};
-use egui::{
-    Align2, Color32, Context, Event, EventFilter, Frame, Id, Key, Margin, Modal, Role, ScrollArea, TextEdit, Ui, vec2,
-};
+use egui::{Align2, Context, Event, EventFilter, Frame, Id, Key, Margin, Modal, Role, ScrollArea, TextEdit, Ui, vec2};
 
 const WIDTH: f32 = 70.0 * GRID;
 /// Rows that are shown at once.
@@ -58,7 +56,7 @@ impl Palette {
         let screen = ctx.content_rect();
         let area = Modal::default_area(Id::unique("palette"))
             .anchor(Align2::CENTER_TOP, vec2(0.0, (screen.height() * 0.12).min(14.0 * GRID)));
-        let modal = Modal::new(Id::unique("palette")).area(area).backdrop_color(Color32::from_black_alpha(48));
+        let modal = Modal::new(Id::unique("palette")).area(area).backdrop_color(super::cards::backdrop(ctx));
         let frame = Frame::popup(&ctx.global_style()).inner_margin(Margin::same(10)).corner_radius(10);
         let modal = modal.frame(frame).show(ctx, |ui| {
             ui.set_width(WIDTH.min(screen.width() - 6.0 * GRID));
@@ -94,7 +92,8 @@ impl Palette {
         let mut done = None;
         let moved = ui.input(|input| input.pointer.delta() != egui::Vec2::ZERO);
         let most = (ROWS as f32 * (rows::HEIGHT + 1.0)).min(height * 0.6);
-        ScrollArea::vertical().max_height(most).show(ui, |ui| {
+        // What it was before must not keep it small.
+        ScrollArea::vertical().max_height(most).min_scrolled_height(most).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             for (at, hit) in hits.iter().enumerate() {
                 let enabled = (hit.entry.enabled)(state);

@@ -86,7 +86,7 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
             tip_text(faint(ui, words), &text_with(language, "tip-characters", &args), None);
         });
     });
-    let prompt = field(ui, prompt_id(), &mut state.draft.prompt, &text(language, "hint-prompt"), 5);
+    let prompt = field(ui, prompt_id(), &mut state.draft.prompt, &text(language, "hint-prompt"), 4);
     let prompt = prompt.accessible_name(text(language, "label-prompt"));
     tip_text(prompt, &text(language, "tip-prompt"), None);
     style_chips::show(ui, state, out);
@@ -128,7 +128,8 @@ fn history(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
             }
             let found = state.history.search(&query);
             let mut chosen = None;
-            ScrollArea::vertical().max_height(45.0 * GRID).show(ui, |ui| {
+            let most = (ui.ctx().content_rect().height() * 0.5).min(45.0 * GRID);
+            ScrollArea::vertical().max_height(most).min_scrolled_height(most).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 1.0;
                 if found.is_empty() {
                     faint(ui, text(language, "label-nothing-found"));

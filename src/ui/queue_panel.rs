@@ -21,8 +21,8 @@ pub const WIDTH: f32 = 48.0 * GRID;
 const ROW: f32 = 5.0 * GRID;
 const BUTTON: f32 = 3.25 * GRID;
 
-/// Shows the panel; it fills the width that there is.
-pub fn show(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
+/// Shows the panel; it fills the width that there is, and its list scrolls beyond a height of `most`.
+pub fn show(ui: &mut Ui, state: &State, most: f32, out: &mut Vec<Command>) {
     header(ui, state, out);
     let ledger = &state.ledger;
     if ledger.entries().next().is_none() {
@@ -31,7 +31,8 @@ pub fn show(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
         ui.add_space(GRID);
         return;
     }
-    ScrollArea::vertical().auto_shrink([false, true]).show(ui, |ui| {
+    let scroll = ScrollArea::vertical().auto_shrink([false, true]).max_height(most).min_scrolled_height(most);
+    scroll.show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
         if let Some((entry, running)) = ledger.running() {
             running_card(ui, state, entry, running, out);
@@ -72,7 +73,8 @@ fn running_card(ui: &mut Ui, state: &State, entry: &Entry, running: &Running, ou
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 4.0;
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let line = vec2(ui.available_width(), BUTTON);
+        ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
             if !running.stopping {
                 button(ui, language, Icon::Close, Command::CancelJob(entry.id), &entry.recipe, out);
             }

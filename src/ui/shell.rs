@@ -186,7 +186,7 @@ impl Shell {
                 }
                 Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut self.session.state.draft, step),
                 Effect::Show(card) => self.cards.open(ctx, card, &self.session.state),
-                Effect::FocusPrompt => ctx.memory_mut(|memory| memory.request_focus(prompt_panel::prompt_id())),
+                Effect::FocusPrompt => self.cards.focus(ctx, prompt_panel::prompt_id()),
                 _ => {}
             }
         }

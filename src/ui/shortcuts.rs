@@ -67,7 +67,7 @@ impl Shortcuts {
         }
         let screen = ctx.content_rect().size();
         let frame = Frame::popup(&ctx.global_style()).inner_margin(Margin::same(20)).corner_radius(10);
-        let modal = Modal::new(Id::unique("shortcuts")).backdrop_color(Color32::from_black_alpha(48)).frame(frame);
+        let modal = Modal::new(Id::unique("shortcuts")).backdrop_color(super::cards::backdrop(ctx)).frame(frame);
         let modal = modal.show(ctx, |ui| {
             ui.set_width(WIDTH.min(screen.x - 10.0 * GRID));
             ui.set_height(HEIGHT.min(screen.y - 14.0 * GRID));

@@ -5,7 +5,7 @@ use super::widgets::{faint, name, wide_button};
 use crate::app::styles::Style;
 use crate::app::{Command, State};
 use crate::words::{Language, text};
-use egui::{Color32, Context, Frame, Id, Margin, Modal, RichText, TextEdit, Ui, vec2};
+use egui::{Context, Frame, Id, Margin, Modal, RichText, TextEdit, Ui, vec2};
 
 const WIDTH: f32 = 54.0 * GRID;
 
@@ -50,7 +50,7 @@ impl StyleCard {
         let escape = super::cards::take_escape(ctx) && !composing;
         let width = ctx.content_rect().width();
         let frame = Frame::popup(&ctx.global_style()).inner_margin(Margin::same(24)).corner_radius(10);
-        let modal = Modal::new(Id::unique("style-card")).backdrop_color(Color32::from_black_alpha(48)).frame(frame);
+        let modal = Modal::new(Id::unique("style-card")).backdrop_color(super::cards::backdrop(ctx)).frame(frame);
         let modal = modal.show(ctx, |ui| {
             ui.set_width(WIDTH.min(width - 8.0 * GRID));
             self.contents(ui, state.language, out)

@@ -31,23 +31,28 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     });
     let widths: Vec<f32> = state.styles.list().iter().map(|style| width(ui, style.name_in(language))).collect();
     let fit = if state.all_styles { widths.len() } else { fitting(&widths, ui.available_width()) };
-    ui.horizontal_wrapped(|ui| {
+    ui.scope(|ui| {
         ui.spacing_mut().item_spacing = vec2(GAP, GAP);
         ui.spacing_mut().interact_size.y = HEIGHT;
-        for (at, style) in state.styles.list().iter().enumerate() {
-            let worn = state.worn.contains(&style.name);
-            // One that is on the prompt is never hidden.
-            if at < fit || worn {
-                style_chip(ui, state, style, worn, out);
-            }
-        }
-        if state.all_styles {
-            let words = text(language, "label-new-style");
-            if chip(ui, "＋", &words, false).clicked() {
-                out.push(Command::EditStyle(None));
-            }
-        }
+        ui.horizontal_wrapped(|ui| chips(ui, state, fit, out));
     });
+}
+
+fn chips(ui: &mut Ui, state: &State, fit: usize, out: &mut Vec<Command>) {
+    let language = state.language;
+    for (at, style) in state.styles.list().iter().enumerate() {
+        let worn = state.worn.contains(&style.name);
+        // One that is on the prompt is never hidden.
+        if at < fit || worn {
+            style_chip(ui, state, style, worn, out);
+        }
+    }
+    if state.all_styles {
+        let words = text(language, "label-new-style");
+        if chip(ui, "＋", &words, false).clicked() {
+            out.push(Command::EditStyle(None));
+        }
+    }
 }
 
 fn style_chip(ui: &mut Ui, state: &State, style: &Style, worn: bool, out: &mut Vec<Command>) {

@@ -124,9 +124,10 @@ fn switches(ui: &mut Ui, state: &State, wide: bool, out: &mut Vec<Command>) {
     if tip(link(ui, None, words), language, &switch).clicked() {
         out.push(switch);
     }
-    ui.add_space(4.0);
+    ui.add_space(6.0);
     queue(ui, state, out);
     if wide {
+        ui.add_space(4.0);
         palette(ui, state, out);
     }
 }
@@ -143,13 +144,13 @@ fn queue(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
     Popup::from_toggle_button_response(&button)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .accessible_name(text(language, "label-jobs"))
-        .width(queue_panel::WIDTH)
         .gap(GRID)
         .show(|ui| {
-            ui.set_width(queue_panel::WIDTH);
-            let most = (ui.ctx().content_rect().height() - HEIGHT - 8.0 * GRID).clamp(10.0 * GRID, 75.0 * GRID);
-            ui.set_max_height(most);
-            queue_panel::show(ui, state, out);
+            let most = (ui.ctx().content_rect().height() - HEIGHT - 12.0 * GRID).clamp(10.0 * GRID, 75.0 * GRID);
+            Frame::new().inner_margin(Margin::symmetric(10, 8)).show(ui, |ui| {
+                ui.set_width(queue_panel::WIDTH.min(ui.ctx().content_rect().width() - 8.0 * GRID));
+                queue_panel::show(ui, state, most, out);
+            });
         });
 }
 
