@@ -162,7 +162,7 @@ fn history_row(ui: &mut Ui, state: &State, prompt: &str) -> Option<Command> {
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, true, prompt));
         let lit = response.hovered() || response.has_focus();
-        let fill = if lit { t.raised_more } else { Color32::TRANSPARENT };
+        let fill = if lit { t.line.gamma_multiply(0.7) } else { Color32::TRANSPARENT };
         ui.painter().rect_filled(rect, CornerRadius::same(RADIUS), fill);
         let line: String = prompt.lines().next().unwrap_or_default().to_owned();
         let inside = rect.shrink2(vec2(GRID, 0.0));

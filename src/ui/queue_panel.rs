@@ -115,7 +115,7 @@ fn waiting_row(ui: &mut Ui, state: &State, entry: &Entry, place: usize, count: u
         out.push(Command::MoveJob(*id, place));
     }
     let over = drag.dnd_hover_payload::<JobId>().is_some_and(|id| *id != entry.id);
-    let fill = if drag.dragged() { t.raised_more } else { Color32::TRANSPARENT };
+    let fill = if drag.dragged() { t.line.gamma_multiply(0.7) } else { Color32::TRANSPARENT };
     ui.painter().rect_filled(rect, CornerRadius::same(RADIUS), fill);
     if over {
         ui.painter().hline(rect.x_range(), rect.top() - 2.0, Stroke::new(2.0, t.cinnabar_bright));

@@ -54,7 +54,11 @@ pub fn show(ui: &mut Ui, state: &State, row: &Row<'_>) -> Response {
     }
     let t = tokens(ui);
     let lit = chosen || (enabled && (response.hovered() || response.has_focus()));
-    let fill = if lit { t.raised_more } else { Color32::TRANSPARENT };
+    let fill = match (lit, chosen && enabled) {
+        (_, true) => t.wash,
+        (true, _) => t.line.gamma_multiply(0.7),
+        _ => Color32::TRANSPARENT,
+    };
     ui.painter().rect_filled(rect, CornerRadius::same(RADIUS - 1), fill);
     let fade = |ink: Color32| if enabled { ink } else { ink.gamma_multiply(0.5) };
     let (ink, faint) = (fade(t.ink), fade(t.ink_faint));
