@@ -98,7 +98,7 @@ fn the_empty_desk_in_both_shades() {
 fn a_finished_batch() {
     let settings = r#"{"prompt": "飞流直下三千尺，油画", "batch": 3, "seed": {"value": 7, "kept": true}}"#;
     let (mut window, _folder) = open(settings, FakeGenerator::new);
-    window.get_by_label("作画").click();
+    window.get_by_role_and_label(egui::Role::Button, "作画").click();
     window.run_steps(4);
     settle(&mut window);
     compare(&mut window, "batch");
@@ -109,7 +109,7 @@ fn a_problem() {
     let problem = Problem::new(ProblemKind::OutOfMemory).detail("allocation of 4 GiB failed");
     let settings = r#"{"prompt": "飞流直下三千尺，油画", "shade": "light", "seed": {"value": 7, "kept": true}}"#;
     let (mut window, _folder) = open(settings, move || FakeGenerator::new().failing_at(2, problem.clone()));
-    window.get_by_label("作画").click();
+    window.get_by_role_and_label(egui::Role::Button, "作画").click();
     window.run_steps(4);
     settle(&mut window);
     window.get_by_label("详情").click();

@@ -1,9 +1,12 @@
 //! The clerk: a thread for everything that touches the disk or takes long beside the painting, so that the window never
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
+use super::command::Link;
 use super::placing::{Place, Preparation};
+use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
+use super::styles::Styles;
 use crate::base::files::write_newly;
 use crate::base::{Extent, ImageId, Problem, ProblemKind};
 use crate::imaging::Pixmap;
@@ -44,6 +47,16 @@ pub enum Errand {
         settings: Box<Settings>,
         path: PathBuf,
     },
+    RememberStyles {
+        styles: Box<Styles>,
+        path: PathBuf,
+    },
+    RememberPrompts {
+        prompts: Box<PromptHistory>,
+        path: PathBuf,
+    },
+    /// Shows a page in the browser.
+    Browse(Link),
     /// Shows a folder in the system's file manager.
     Open(PathBuf),
     /// Completes a recipe with what the canvas shows.
@@ -183,6 +196,13 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             let fills = matches!(place, Place::Frame(_));
             tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills });
         }
+        Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),
+        Errand::RememberPrompts { prompts, path } => told(prompts.write(&path), tell),
+        Errand::Browse(link) => {
+            if let Err(error) = opener::open(link.address()) {
+                tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(link.address()).detail(error)));
+            }
+        }
         Errand::Open(folder) => {
             // It may not be there before the first picture.
             let _ = std::fs::create_dir_all(&folder);
@@ -201,6 +221,13 @@ fn layer_name(prompt: &str) -> String {
         name.push('…');
     }
     name
+}
+
+/// Only what went wrong is worth a word.
+fn told(done: Result<(), Problem>, tell: &mut dyn FnMut(Report)) {
+    if let Err(problem) = done {
+        tell(Report::Failed(problem));
+    }
 }
 
 /// The picture within [`THUMBNAIL`] pixels a side, its shape kept.

@@ -3,13 +3,34 @@
 
 use super::commands::{self, Shortcut};
 use super::desk_commands::LayerChange;
-use crate::base::{ImageId, LayerId};
+use super::styles::Style;
+use crate::base::{ImageId, JobId, LayerId};
 use crate::recipe::Preset;
 use crate::words::Language;
 use std::path::PathBuf;
 
 /// Number of examples on the empty desk: the messages `example-1` and so on.
 pub const EXAMPLES: usize = 3;
+
+/// A page that the window can open in the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    Taiyi,
+    Egui,
+    Candle,
+    FontLicence,
+}
+
+impl Link {
+    pub const fn address(self) -> &'static str {
+        match self {
+            Link::Taiyi => "https://huggingface.co/IDEA-CCNL/Taiyi-Stable-Diffusion-1B-Chinese-v0.1",
+            Link::Egui => "https://github.com/emilk/egui",
+            Link::Candle => "https://github.com/huggingface/candle",
+            Link::FontLicence => "https://openfontlicense.org",
+        }
+    }
+}
 
 macro_rules! commands {
     (
@@ -58,12 +79,33 @@ commands! {
         ActivateLayer(LayerId),
         ChangeLayer(LayerId, LayerChange),
         SetLanguage(Language),
+        /// Takes a waiting job out of the queue, or stops the running one.
+        CancelJob(JobId),
+        /// Moves a waiting job to a place in the queue; 0 is next.
+        MoveJob(JobId, usize),
+        /// Puts a settled job at the end of the queue again.
+        RetryJob(JobId),
+        /// Forgets a settled job.
+        ForgetJob(JobId),
+        /// Puts a style on the prompt, or takes it off, by its name.
+        WearStyle(String),
+        /// Opens the card of a style; `None` is a new one.
+        EditStyle(Option<String>),
+        /// Puts a style into the place of the one of this name, or at the end.
+        SetStyle(Option<String>, Style),
+        RemoveStyle(String),
+        /// Writes a prompt of before into the draft.
+        UsePrompt(String),
+        ForgetPrompt(String),
+        OpenLink(Link),
         Unfold(u64),
         Dismiss(u64),
     }
     stems [
         "preset-faithful", "preset-article", "preset-quick", "choose-model", "example", "look-at", "put-on-canvas", "jump-to",
         "activate-layer", "change-layer", "unfold", "dismiss",
+        "cancel-job", "move-job", "retry-job", "forget-job", "wear-style", "edit-style", "set-style", "remove-style",
+        "use-prompt", "forget-prompt", "open-link",
     ]
     plain {
         /// Paints the draft, after the jobs that wait already.
@@ -74,6 +116,8 @@ commands! {
         Cancel => "cancel",
         /// Stops the running job and takes out the waiting ones.
         CancelAll => "cancel-all",
+        /// Forgets the jobs that are done, failed or were cancelled.
+        ForgetSettled => "forget-settled",
         /// Asks where to save a copy of the picture that is looked at.
         SaveAs => "save-as",
         /// Makes the recipe of the picture that is looked at the draft, seed included.
@@ -140,6 +184,7 @@ commands! {
         BeforeAfter => "before-after",
         ScaleUp => "scale-up",
         ScaleDown => "scale-down",
+        ScaleReset => "scale-reset",
         ShowGallery => "show-gallery",
         ShowStudio => "show-studio",
         Palette => "palette",
@@ -184,6 +229,17 @@ impl Command {
             Command::ChangeLayer(..) => "change-layer",
             Command::SetLanguage(_) => "language",
             Command::Unfold(_) => "unfold",
+            Command::CancelJob(_) => "cancel-job",
+            Command::MoveJob(..) => "move-job",
+            Command::RetryJob(_) => "retry-job",
+            Command::ForgetJob(_) => "forget-job",
+            Command::WearStyle(_) => "wear-style",
+            Command::EditStyle(_) => "edit-style",
+            Command::SetStyle(..) => "set-style",
+            Command::RemoveStyle(_) => "remove-style",
+            Command::UsePrompt(_) => "use-prompt",
+            Command::ForgetPrompt(_) => "forget-prompt",
+            Command::OpenLink(_) => "open-link",
             _ => "dismiss",
         }
     }

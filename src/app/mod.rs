@@ -23,5 +23,5 @@ pub mod update;
 pub use command::Command;
 pub use commands::{Key, Keymap, Shortcut};
 pub use session::{Session, Setup};
-pub use state::{Draft, Message, Model, Painting, Said, Seed, Shade, State, View};
-pub use update::Effect;
+pub use state::{Draft, Message, Model, Painting, Said, Scale, Seed, Shade, State, View};
+pub use update::{Card, Effect};

@@ -7,18 +7,19 @@ use crate::recipe::check::check;
 use crate::recipe::{FamilyInfo, NoiseSource, Precision, Recipe, Source, TextOptions};
 use std::hash::{BuildHasher, RandomState};
 
-/// The recipe of the draft, with the draft's seed.
+/// The recipe of the draft with its styles on, and with the draft's seed.
 ///
 /// # Errors
 /// [`ProblemKind::ModelMissing`] if no model is chosen, and those of [`check`].
 pub fn plan(state: &State) -> Result<Recipe, Problem> {
     let draft = &state.draft;
     let model = state.model().ok_or_else(|| Problem::new(ProblemKind::ModelMissing).with("model", "-"))?;
-    let negative = if model.family.abilities.negative_prompt { draft.negative.trim() } else { "" };
+    let (prompt, negative) = state.styles.apply(&state.worn, &draft.prompt, &draft.negative);
+    let negative = if model.family.abilities.negative_prompt { negative } else { String::new() };
     let recipe = Recipe {
         model: model.path.clone(),
-        prompt: draft.prompt.trim().to_owned(),
-        negative: negative.to_owned(),
+        prompt,
+        negative,
         sampling: draft.sampling,
         size: draft.size,
         seed: draft.seed.value,
@@ -112,6 +113,17 @@ mod tests {
         assert_eq!((recipe.prompt.as_str(), recipe.size), ("大漠孤烟直，水墨", Extent::new(512, 512)));
         state.draft.size = Extent::new(500, 512);
         assert_eq!(plan(&state).unwrap_err().kind, ProblemKind::SizeUneven);
+    }
+
+    #[test]
+    fn styles_are_put_on_where_a_plan_is_made() {
+        let mut state = state(models());
+        state.draft.prompt = "山".into();
+        state.draft.negative = "水印".into();
+        state.worn = vec!["水墨".into(), "没有的".into()];
+        let recipe = plan(&state).unwrap();
+        assert!(recipe.prompt.starts_with("山，水墨画") && recipe.negative.starts_with("水印，"), "{recipe:?}");
+        assert_eq!((state.draft.prompt.as_str(), state.draft.negative.as_str()), ("山", "水印"));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use super::clerk::{Clerk, Errand, Report};
 use super::command::Command;
 use super::events;
+use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Model, State};
+use super::styles::Styles;
 use super::update::{Effect, update};
 use crate::base::Problem;
 use crate::jobs::{Event, Worker};
@@ -19,6 +21,10 @@ pub type Factory = Box<dyn Fn() -> Result<Box<dyn Generator>, Problem> + Send>;
 
 /// How long the draft must rest before it is written to the disk.
 const REST: Duration = Duration::from_secs(2);
+
+/// Beside the settings: the artist's styles, and the prompts that were painted.
+const STYLES: &str = "styles.json";
+const PROMPTS: &str = "prompts.json";
 
 /// What a session is handed by the composition root.
 pub struct Setup {
@@ -62,6 +68,11 @@ impl Session {
         let mut state = State::new(models, &remembered, language);
         state.models_folder = models_folder;
         faults.into_iter().for_each(|fault| state.complain(fault));
+        let (styles, fault) = Styles::read(&settings_path.with_file_name(STYLES));
+        state.styles = styles;
+        let (history, other) = PromptHistory::read(&settings_path.with_file_name(PROMPTS));
+        state.history = history;
+        fault.into_iter().chain(other).for_each(|fault| state.complain(fault));
         let waker = Arc::new(waker);
         let wake = waker.clone();
         let worker = Worker::spawn(factory, move || wake());
@@ -70,7 +81,7 @@ impl Session {
         Self { state, worker, clerk, pictures_folder, settings_path, remembered, unwritten: false, resting }
     }
 
-    /// Carries out a command. What remains is for the window: [`Effect::AskPath`] and [`Effect::FocusPrompt`].
+    /// Carries out a command. What remains is for the window: paths, the cursor, cards.
     pub fn run(&mut self, command: Command) -> Vec<Effect> {
         let effects = update(&mut self.state, command);
         self.carry_out(effects)
@@ -147,7 +158,16 @@ impl Session {
             Effect::Lay(painting) => self.clerk.send(Errand::Join(painting)),
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
             Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
-            Effect::AskPath { .. } | Effect::FocusPrompt => return Some(effect),
+            Effect::OpenLink(link) => self.clerk.send(Errand::Browse(link)),
+            Effect::RememberStyles => {
+                let (styles, path) = (Box::new(self.state.styles.clone()), self.settings_path.with_file_name(STYLES));
+                self.clerk.send(Errand::RememberStyles { styles, path });
+            }
+            Effect::RememberPrompts => {
+                let path = self.settings_path.with_file_name(PROMPTS);
+                self.clerk.send(Errand::RememberPrompts { prompts: Box::new(self.state.history.clone()), path });
+            }
+            Effect::AskPath { .. } | Effect::FocusPrompt | Effect::Weigh(_) | Effect::Show(_) => return Some(effect),
         }
         None
     }
@@ -217,6 +237,8 @@ mod tests {
         until(&mut session, |s| s.messages.iter().any(|m| matches!(&m.said, Said::Note("note-saved", _))));
         assert!(copy.exists());
         drop(session);
+        let (history, _) = PromptHistory::read(&folder.path().join(PROMPTS));
+        assert_eq!(history.iter().collect::<Vec<_>>(), ["飞流直下三千尺，油画"]);
         let settings = Settings::read(&folder.path().join("settings.json"));
         assert_eq!(settings.prompt, "飞流直下三千尺，油画");
         assert_eq!((settings.seed.value, settings.seed.kept, settings.batch), (9, true, 3));

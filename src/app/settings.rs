@@ -1,6 +1,6 @@
 //! What comes back at the next start, as a JSON file.
 
-use super::state::{Seed, Shade, State};
+use super::state::{Scale, Seed, Shade, State};
 use crate::base::files::write_atomically;
 use crate::base::{Extent, Problem};
 use crate::recipe::Sampling;
@@ -19,6 +19,11 @@ pub struct Settings {
     pub shade: Shade,
     /// The artist's own keys: see [`super::commands::Keymap`].
     pub keys: BTreeMap<String, Vec<String>>,
+    pub scale: Scale,
+    /// Names of the styles on the prompt.
+    pub worn: Vec<String>,
+    /// All styles are shown.
+    pub all_styles: bool,
     pub prompt: String,
     pub negative: String,
     /// Name of the model.
@@ -37,6 +42,9 @@ impl Default for Settings {
             language: None,
             shade: Shade::default(),
             keys: BTreeMap::new(),
+            scale: Scale::default(),
+            worn: Vec::new(),
+            all_styles: false,
             prompt: String::new(),
             negative: String::new(),
             model: None,
@@ -57,6 +65,9 @@ impl Settings {
             language: Some(state.language),
             shade: state.shade,
             keys: state.keymap.own().clone(),
+            scale: state.scale,
+            worn: state.worn.clone(),
+            all_styles: state.all_styles,
             prompt: draft.prompt.clone(),
             negative: draft.negative.clone(),
             model: state.model().map(|model| model.name.clone()),
@@ -145,6 +156,8 @@ mod tests {
             size: Some(Extent::new(640, 448)),
             seed: Seed { value: 42, kept: true },
             batch: 4,
+            scale: Scale::new(150),
+            worn: vec!["水墨".into()],
             keys: BTreeMap::from([("undo".into(), vec!["F9".into()])]),
             ..Settings::default()
         };

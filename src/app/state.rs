@@ -3,7 +3,9 @@
 use super::commands::Keymap;
 use super::desk::Desk;
 use super::placing::Place;
+use super::prompt_history::PromptHistory;
 use super::settings::Settings;
+use super::styles::Styles;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
 use crate::imaging::Pixmap;
 use crate::jobs::Ledger;
@@ -72,6 +74,46 @@ impl Shade {
             Shade::Dark => Shade::Light,
             Shade::Light => Shade::Dark,
         }
+    }
+}
+
+/// The size of the window's words and signs, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scale(u16);
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl Scale {
+    const STEPS: [u16; 11] = [75, 90, 100, 110, 125, 150, 175, 200, 225, 250, 300];
+
+    /// Percent, brought into 75 to 300.
+    pub fn new(percent: u16) -> Self {
+        Self(percent.clamp(75, 300))
+    }
+
+    pub const fn percent(self) -> u16 {
+        self.0
+    }
+
+    pub fn factor(self) -> f32 {
+        f32::from(self.0) / 100.0
+    }
+
+    /// The next larger step; the same at the largest.
+    #[must_use]
+    pub fn larger(self) -> Self {
+        Self::STEPS.into_iter().find(|step| *step > self.0).map_or(self, Self)
+    }
+
+    /// The next smaller step; the same at the smallest.
+    #[must_use]
+    pub fn smaller(self) -> Self {
+        Self::STEPS.into_iter().rev().find(|step| *step < self.0).map_or(self, Self)
     }
 }
 
@@ -169,6 +211,13 @@ pub struct State {
     pub language: Language,
     pub shade: Shade,
     pub keymap: Keymap,
+    pub scale: Scale,
+    pub styles: Styles,
+    /// Names of the styles that are on the prompt, in the order in which they were put on.
+    pub worn: Vec<String>,
+    /// All styles are shown, not the first few.
+    pub all_styles: bool,
+    pub history: PromptHistory,
     /// The advanced parameters are unfolded.
     pub advanced: bool,
     /// The negative prompt is unfolded.
@@ -214,6 +263,11 @@ impl State {
             language,
             shade: settings.shade,
             keymap: Keymap::new(settings.keys.clone()),
+            scale: Scale::new(settings.scale.percent()),
+            styles: Styles::shipped(),
+            worn: settings.worn.clone(),
+            all_styles: settings.all_styles,
+            history: PromptHistory::default(),
             advanced: settings.advanced,
             avoiding: !settings.negative.is_empty(),
             ledger: Ledger::default(),

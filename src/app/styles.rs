@@ -118,6 +118,25 @@ impl Styles {
         }
     }
 
+    /// Puts a style into the place of the one of the name `old`, or at the end; another that has its name goes. One
+    /// without a name is passed over.
+    pub fn replace(&mut self, old: &str, style: Style) {
+        let style = Style { name: style.name.trim().to_owned(), ..style };
+        let Some(at) = self.list.iter().position(|s| s.name == old).filter(|_| !style.name.is_empty()) else {
+            return self.set(style);
+        };
+        let name = style.name.clone();
+        if let Some(place) = self.list.get_mut(at) {
+            *place = style;
+        }
+        let mut index = 0;
+        self.list.retain(|other| {
+            let keep = index == at || other.name != name;
+            index += 1;
+            keep
+        });
+    }
+
     pub fn remove(&mut self, name: &str) {
         self.list.retain(|style| style.name != name);
     }
@@ -197,6 +216,21 @@ mod tests {
         assert!(prompt.starts_with("山，水墨画") && prompt.contains("4k壁纸"));
         assert!(negative.contains("照片") && negative.contains("水印"));
         assert_eq!(styles.apply(&[], " 山 ", "雾"), ("山".into(), "雾".into()));
+    }
+
+    #[test]
+    fn a_style_keeps_its_place_under_a_new_name() {
+        let mut styles = Styles::shipped();
+        let names = |styles: &Styles| styles.list().iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+        let before = names(&styles);
+        styles.replace(&before[2], Style { name: " 夜 ".into(), ..style("{prompt}，夜", "") });
+        assert_eq!(names(&styles)[2], "夜");
+        styles.replace("夜", Style { name: before[0].clone(), ..style("新", "") });
+        assert_eq!(names(&styles), [&before[1..2], &before[..1], &before[3..]].concat());
+        styles.replace("没有的", Style { name: "末".into(), ..style("", "") });
+        styles.replace(&before[1], Style { name: " ".into(), ..style("", "") });
+        assert_eq!(names(&styles).last().map(String::as_str), Some("末"));
+        assert_eq!(names(&styles)[0], before[1], "nothing without a name");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What each command does to the state, and what must be done beyond it.
 
-use super::command::{Command, EXAMPLES};
+use super::command::{Command, EXAMPLES, Link};
 use super::desk_commands;
 use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan_on_canvas};
-use super::state::{Forming, Painting, Said, State, View};
+use super::prompt_edit::WEIGHT_STEP;
+use super::state::{Forming, Painting, Said, Scale, State, View};
 use crate::base::{ImageId, JobId};
 use crate::recipe::Recipe;
 use crate::words::{Language, text, text_with};
@@ -34,6 +35,26 @@ pub enum Effect {
     FocusPrompt,
     OpenFolder,
     OpenModels,
+    /// The browser shows a page.
+    OpenLink(Link),
+    /// The list of styles is written down.
+    RememberStyles,
+    /// The prompts that were painted are written down.
+    RememberPrompts,
+    /// The window changes the weight of the words at the caret of its prompt.
+    Weigh(f64),
+    /// The window opens a card.
+    Show(Card),
+}
+
+/// A card over the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Card {
+    Palette,
+    Shortcuts,
+    About,
+    /// A style by its name; `None` is a new one.
+    Style(Option<String>),
 }
 
 /// Carries out a command.
@@ -58,6 +79,48 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             let painting = asked.or_else(|| state.painting(id).cloned());
             painting.map(|painting| Effect::Export(painting, path)).into_iter().collect()
         }
+        Command::CancelJob(id) => {
+            // A job that waits leaves the queue without the worker.
+            state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect()
+        }
+        Command::RetryJob(id) => match state.ledger.retry(id) {
+            Some(_) => start_next(state),
+            None => Vec::new(),
+        },
+        Command::WeightUp => vec![Effect::Weigh(WEIGHT_STEP)],
+        Command::WeightDown => vec![Effect::Weigh(-WEIGHT_STEP)],
+        Command::SetStyle(old, style) => {
+            let new = style.name.trim().to_owned();
+            if new.is_empty() {
+                return Vec::new();
+            }
+            match old {
+                Some(old) => {
+                    state.styles.replace(&old, style);
+                    state.worn.iter_mut().filter(|name| **name == old).for_each(|name| name.clone_from(&new));
+                }
+                None => state.styles.set(style),
+            }
+            vec![Effect::RememberStyles]
+        }
+        Command::RemoveStyle(name) => {
+            state.styles.remove(&name);
+            state.worn.retain(|worn| *worn != name);
+            vec![Effect::RememberStyles]
+        }
+        Command::ForgetPrompt(prompt) => {
+            state.history.remove(&prompt);
+            vec![Effect::RememberPrompts]
+        }
+        Command::UsePrompt(prompt) => {
+            state.draft.prompt = prompt;
+            vec![Effect::FocusPrompt]
+        }
+        Command::Palette => vec![Effect::Show(Card::Palette)],
+        Command::EditShortcuts => vec![Effect::Show(Card::Shortcuts)],
+        Command::About => vec![Effect::Show(Card::About)],
+        Command::EditStyle(name) => vec![Effect::Show(Card::Style(name))],
+        Command::OpenLink(link) => vec![Effect::OpenLink(link)],
         Command::OpenFolder => vec![Effect::OpenFolder],
         Command::OpenModels => vec![Effect::OpenModels],
         Command::Example(number) if number < EXAMPLES => {
@@ -122,6 +185,23 @@ fn change(state: &mut State, command: Command) {
             }
         }
         Command::SwitchShade => state.shade = state.shade.other(),
+        Command::ScaleUp => state.scale = state.scale.larger(),
+        Command::ScaleDown => state.scale = state.scale.smaller(),
+        Command::ScaleReset => state.scale = Scale::default(),
+        Command::MoveJob(id, place) => {
+            state.ledger.reorder(id, place);
+        }
+        Command::ForgetJob(id) => {
+            state.ledger.forget(id);
+        }
+        Command::ForgetSettled => state.ledger.forget_settled(),
+        Command::WearStyle(name) => {
+            if state.worn.contains(&name) {
+                state.worn.retain(|worn| *worn != name);
+            } else if state.styles.get(&name).is_some() {
+                state.worn.push(name);
+            }
+        }
         Command::Unfold(id) => {
             if let Some(message) = state.messages.iter_mut().find(|message| message.id == id) {
                 message.unfolded = !message.unfolded;
@@ -155,12 +235,16 @@ fn generate(state: &mut State) -> Vec<Effect> {
             let id = state.ledger.enqueue(*recipe);
             state.places.insert(id, place);
             state.view = View::Easel;
-            start_next(state)
+            state.history.add(&state.draft.prompt);
+            let mut effects = start_next(state);
+            effects.push(Effect::RememberPrompts);
+            effects
         }
         Ok(Planned::Unfinished(preparation)) => {
             state.preparing += 1;
             state.view = View::Easel;
-            vec![Effect::Prepare(preparation)]
+            state.history.add(&state.draft.prompt);
+            vec![Effect::Prepare(preparation), Effect::RememberPrompts]
         }
         Err(problem) => {
             state.draft.seed.value = before;
@@ -190,6 +274,8 @@ fn reuse(state: &mut State) {
     if let Some(model) = state.models.iter().position(|model| model.path == recipe.model) {
         draft.model = model;
     }
+    // The recipe's words have the styles in them.
+    state.worn.clear();
     draft.prompt.clone_from(&recipe.prompt);
     draft.negative.clone_from(&recipe.negative);
     draft.sampling = recipe.sampling;
@@ -239,6 +325,7 @@ mod tests {
     use crate::app::plan::plan;
     use crate::app::settings::Settings;
     use crate::app::state::Model;
+    use crate::app::styles::Style;
     use crate::base::{Extent, ProblemKind};
     use crate::imaging::Pixmap;
     use crate::jobs::fake::fake_family;
@@ -276,10 +363,12 @@ mod tests {
         assert!(matches!(update(&mut state, Command::Generate)[..], [Effect::FocusPrompt]));
         state.draft.prompt = "山".into();
         let effects = update(&mut state, Command::Generate);
-        let [Effect::Paint(_, recipe)] = &effects[..] else { panic!("{effects:?}") };
+        let [Effect::Paint(_, recipe), Effect::RememberPrompts] = &effects[..] else { panic!("{effects:?}") };
         assert_eq!(recipe.seed, state.draft.seed.value);
         update(&mut state, Command::KeepSeed);
-        assert!(update(&mut state, Command::Generate).is_empty(), "it waits for the first");
+        let effects = update(&mut state, Command::Generate);
+        assert!(matches!(effects[..], [Effect::RememberPrompts]), "it waits for the first");
+        assert_eq!(state.history.iter().collect::<Vec<_>>(), ["山"]);
         assert_eq!(state.ledger.waiting().next().unwrap().recipe.seed, state.draft.seed.value);
         assert!(matches!(update(&mut state, Command::CancelAll)[..], [Effect::Stop(_)]));
         assert_eq!(state.ledger.waiting().len(), 0);
@@ -332,6 +421,56 @@ mod tests {
         update(&mut state, Command::ReuseRecipe);
         assert!(state.draft.seed.kept);
         assert_eq!(plan(&state).unwrap(), *recipe);
+    }
+
+    #[test]
+    fn the_queue_is_put_in_order() {
+        let mut state = state();
+        state.draft.prompt = "山".into();
+        for _ in 0..4 {
+            update(&mut state, Command::Generate);
+        }
+        let running = state.ledger.running().unwrap().0.id;
+        let ids: Vec<_> = state.ledger.waiting().map(|entry| entry.id).collect();
+        let waiting = |state: &State| state.ledger.waiting().map(|entry| entry.id).collect::<Vec<_>>();
+        update(&mut state, Command::MoveJob(ids[2], 0));
+        assert_eq!(waiting(&state), [ids[2], ids[0], ids[1]]);
+        assert!(update(&mut state, Command::CancelJob(ids[0])).is_empty());
+        assert_eq!(waiting(&state), [ids[2], ids[1]]);
+        assert!(matches!(update(&mut state, Command::CancelJob(running))[..], [Effect::Stop(id)] if id == running));
+        update(&mut state, Command::RetryJob(ids[0]));
+        assert_eq!(waiting(&state).len(), 3);
+        update(&mut state, Command::ForgetJob(ids[0]));
+        assert_eq!(state.ledger.settled().len(), 0);
+    }
+
+    #[test]
+    fn styles_are_worn_renamed_and_removed() {
+        let mut state = state();
+        for name in ["水墨", "油画", "没有的"] {
+            update(&mut state, Command::WearStyle(name.into()));
+        }
+        assert_eq!(state.worn, ["水墨", "油画"]);
+        let night = Style { name: "夜".into(), ..state.styles.get("水墨").unwrap().clone() };
+        assert!(matches!(
+            update(&mut state, Command::SetStyle(Some("水墨".into()), night))[..],
+            [Effect::RememberStyles]
+        ));
+        assert_eq!(state.worn, ["夜", "油画"]);
+        update(&mut state, Command::WearStyle("油画".into()));
+        update(&mut state, Command::RemoveStyle("夜".into()));
+        assert!(state.worn.is_empty() && state.styles.get("夜").is_none());
+    }
+
+    #[test]
+    fn the_scale_has_ends() {
+        let mut state = state();
+        (0..20).for_each(|_| drop(update(&mut state, Command::ScaleUp)));
+        assert_eq!(state.scale.percent(), 300);
+        (0..20).for_each(|_| drop(update(&mut state, Command::ScaleDown)));
+        assert_eq!(state.scale.percent(), 75);
+        update(&mut state, Command::ScaleReset);
+        assert_eq!(state.scale, Scale::default());
     }
 
     #[test]

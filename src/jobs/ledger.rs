@@ -189,6 +189,13 @@ impl Ledger {
         true
     }
 
+    /// Forgets a settled job. False if the job has not settled or is not known.
+    pub fn forget(&mut self, id: JobId) -> bool {
+        let before = self.settled.len();
+        self.settled.retain(|entry| entry.id != id);
+        self.settled.len() < before
+    }
+
     /// Forgets the settled jobs.
     pub fn forget_settled(&mut self) {
         self.settled.clear();
@@ -344,6 +351,22 @@ mod tests {
         assert_ne!(again, ids[2]);
         assert_eq!(order(&ledger), [2]);
         assert!(!ledger.cancel(JobId::fresh()));
+    }
+
+    #[test]
+    fn settled_jobs_are_forgotten_one_by_one_or_all() {
+        let mut ledger = Ledger::default();
+        let ids: Vec<_> = (0..4).map(|seed| ledger.enqueue(recipe(seed, 2))).collect();
+        finish(&mut ledger, vec![]);
+        ledger.start_next().unwrap();
+        assert!(!ledger.cancel(ids[2]));
+        assert!(!ledger.forget(ids[1]) && !ledger.forget(ids[3]), "one runs, one waits");
+        assert!(ledger.forget(ids[0]) && !ledger.forget(ids[0]));
+        assert!(ledger.retry(ids[0]).is_none());
+        assert_eq!(ledger.settled().map(|entry| entry.id).collect::<Vec<_>>(), [ids[2]]);
+        ledger.forget_settled();
+        assert_eq!(ledger.settled().len(), 0);
+        assert_eq!(ledger.entries().count(), 2);
     }
 
     #[test]

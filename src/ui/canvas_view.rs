@@ -7,6 +7,7 @@ use super::widgets::{focus_ring, icon_button, link, tip, tip_text};
 use crate::app::command::EXAMPLES;
 use crate::app::state::Painting;
 use crate::app::{Command, State};
+use crate::jobs::Running;
 use crate::recipe::Phase;
 use crate::words::{Language, text, text_with};
 use egui::{
@@ -115,18 +116,7 @@ pub fn progress(ui: &mut Ui, place: Rect, state: &State, t: &Tokens) {
     let Some((_, running)) = state.ledger.running() else {
         return;
     };
-    let (words, share) = match running.phase {
-        None => (text(language, "phase-waking"), 0.0),
-        Some(Phase::Converting { fraction }) => (percent(language, "phase-converting", fraction), fraction),
-        Some(Phase::Loading { fraction }) => (percent(language, "phase-loading", fraction), fraction),
-        Some(Phase::Encoding) => (text(language, "phase-encoding"), 0.0),
-        Some(Phase::Sampling) => {
-            let share = running.index as f64 / running.total.max(1) as f64;
-            (text(language, "phase-sampling"), share)
-        }
-        Some(Phase::Decoding) => (text(language, "phase-decoding"), 1.0),
-    };
-    let words = if running.stopping { text(language, "phase-stopping") } else { words };
+    let (words, share) = phase_words(language, running);
 
     let line = Rect::from_min_size(place.min, vec2(place.width(), 3.0));
     let painter = ui.painter();
@@ -163,13 +153,29 @@ pub fn progress(ui: &mut Ui, place: Rect, state: &State, t: &Tokens) {
     });
 }
 
+/// What the running job does, and how much of it is done, 0 to 1.
+pub fn phase_words(language: Language, running: &Running) -> (String, f64) {
+    let (words, share) = match running.phase {
+        None => (text(language, "phase-waking"), 0.0),
+        Some(Phase::Converting { fraction }) => (percent(language, "phase-converting", fraction), fraction),
+        Some(Phase::Loading { fraction }) => (percent(language, "phase-loading", fraction), fraction),
+        Some(Phase::Encoding) => (text(language, "phase-encoding"), 0.0),
+        Some(Phase::Sampling) => {
+            let share = running.index as f64 / running.total.max(1) as f64;
+            (text(language, "phase-sampling"), share)
+        }
+        Some(Phase::Decoding) => (text(language, "phase-decoding"), 1.0),
+    };
+    (if running.stopping { text(language, "phase-stopping") } else { words }, share)
+}
+
 fn percent(language: Language, id: &str, fraction: f64) -> String {
     let percent = (fraction.clamp(0.0, 1.0) * 100.0).floor();
     text_with(language, id, &[("percent", percent.to_string())])
 }
 
 /// Rounded up, so that it is 0 only at the end.
-fn time_left(language: Language, seconds: f64) -> String {
+pub fn time_left(language: Language, seconds: f64) -> String {
     let whole = seconds.max(0.0).ceil() as u64;
     let args = [("minutes", (whole / 60).to_string()), ("seconds", (whole % 60).to_string())];
     text_with(language, if whole < 60 { "label-left-seconds" } else { "label-left-minutes" }, &args)

@@ -2,6 +2,7 @@
 
 use super::keys::shortcut;
 use super::prompt_panel;
+use crate::app::commands::Entry;
 use crate::app::{Command, Key, State};
 use egui::text_edit::TextEditState;
 use egui::{Context, Event, Id, ImeEvent, Popup};
@@ -16,6 +17,8 @@ pub struct Composition {
     before: Option<Id>,
     /// A composition was abandoned in this frame; if by a key, the key was for it.
     left: bool,
+    /// A composition was open in this frame, or ended in it.
+    open: bool,
 }
 
 impl Composition {
@@ -33,7 +36,13 @@ impl Composition {
                 _ => {}
             }
         }
+        self.open = open;
         open
+    }
+
+    /// Whether the keys of this frame belong to an input method.
+    pub const fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Call it before [`commands`]. A click elsewhere may end a composition without any event. Then its field, and the
@@ -69,8 +78,9 @@ fn without(words: &str, preedit: &str, at: usize) -> Option<String> {
 }
 
 /// The commands whose keys were pressed in this frame; the keys are taken from the event queue, so that no text field
-/// sees them. A key that is held down counts once, except where one leafs through pictures. Call it before any widget.
-pub fn commands(ctx: &Context, composition: &mut Composition, state: &State) -> Vec<Command> {
+/// sees them. Those that `gate` does not let pass are left. A key that is held down counts once, except where one leafs
+/// through pictures. Call it before any widget.
+pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gate: fn(&Entry) -> bool) -> Vec<Command> {
     let composing = ctx.input(|input| composition.look(&input.raw.events));
     if composing {
         return Vec::new();
@@ -88,10 +98,12 @@ pub fn commands(ctx: &Context, composition: &mut Composition, state: &State) -> 
             // An open menu is closed by Esc, and so is a number that is being edited; what has the focus owns letters
             // and arrows.
             let escapes = shortcut.key == Key::Escape;
-            if (focused && shortcut.belongs_to_text()) || (escapes && (menu || editing_number)) {
+            if ((focused || menu) && shortcut.belongs_to_text()) || (escapes && (menu || editing_number)) {
                 return true;
             }
-            let Some(entry) = state.keymap.lookup(shortcut, |entry| (entry.enabled)(state)) else { return true };
+            let Some(entry) = state.keymap.lookup(shortcut, |entry| gate(entry) && (entry.enabled)(state)) else {
+                return true;
+            };
             if (!repeat || entry.repeats()) && !pressed.contains(&entry.command) {
                 pressed.push(entry.command.clone());
             }

@@ -11,8 +11,8 @@ use crate::canvas::Layer;
 use crate::imaging::BlendMode;
 use crate::words::{text, text_with};
 use egui::{
-    Align, ComboBox, CornerRadius, Id, Image, Layout, Rect, Role, ScrollArea, Sense, Slider, Stroke,
-    StrokeKind, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo, load::SizedTexture, vec2,
+    Align, ComboBox, CornerRadius, Id, Image, Layout, Rect, Role, ScrollArea, Sense, Slider, Stroke, StrokeKind,
+    TextEdit, Ui, UiBuilder, Vec2, WidgetInfo, load::SizedTexture, vec2,
 };
 
 /// Height of a layer's row.

@@ -1,25 +1,23 @@
 //! The window as a whole: where its parts stand, and how a frame goes.
 
 use super::canvas_panel::CanvasPanel;
+use super::cards::Cards;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
-use super::icons::{Icon, seal};
-use super::input::{Composition, commands};
+use super::input::{self, Composition, commands};
 use super::layers_panel::LayersPanel;
 use super::textures::Textures;
-use super::theme::{GRID, MARGIN, PANEL_WIDTH, serif, set_shade, tokens};
-use super::widgets::{icon_button, link, tip, wide_button};
+use super::theme::{GRID, MARGIN, PANEL_WIDTH, set_shade, tokens};
+use super::widgets::{tip, wide_button};
 use super::{
-    canvas_view, fonts, history_panel, parameters, prompt_panel, strip, theme, timeline, toasts, tool_bar, tool_options,
+    canvas_view, fonts, history_panel, parameters, prompt_panel, strip, theme, timeline, toasts, tool_bar,
+    tool_options, topbar,
 };
 use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
 use crate::base::{Problem, ProblemKind};
-use crate::words::{Language, text};
+use crate::words::text;
 use eframe::egui_wgpu::RenderState;
-use egui::{
-    Align, CentralPanel, Context, Frame, Layout, Margin, Panel, RichText, ScrollArea, Stroke, Ui, Vec2,
-    ViewportBuilder, vec2,
-};
+use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, ViewportBuilder, vec2};
 use std::time::{Duration, Instant};
 
 /// Size of the window at the first start, in points.
@@ -47,8 +45,8 @@ pub fn run(setup: Setup) -> Result<(), Problem> {
     let options = eframe::NativeOptions { viewport, centered: true, ..Default::default() };
     let create = Box::new(|creation: &eframe::CreationContext<'_>| {
         prepare(&creation.egui_ctx);
-        let card = creation.wgpu_render_state.as_ref();
-        let shell: Box<dyn eframe::App> = Box::new(Shell::new(&creation.egui_ctx, card, setup));
+        let shell: Box<dyn eframe::App> =
+            Box::new(Shell::new(&creation.egui_ctx, creation.wgpu_render_state.as_ref(), setup));
         Ok(shell)
     });
     eframe::run_native("danqing", options, create).map_err(|error| {
@@ -66,6 +64,8 @@ pub fn run(setup: Setup) -> Result<(), Problem> {
 pub fn prepare(ctx: &Context) {
     fonts::install(ctx);
     theme::install(ctx);
+    // The size of the window's words is a command of ours.
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
 }
 
 /// The window's contents.
@@ -79,6 +79,7 @@ pub struct Shell {
     dialogs: Dialogs,
     composition: Composition,
     farewell: Farewell,
+    cards: Cards,
     /// What egui has been told.
     shade: Option<Shade>,
 }
@@ -98,6 +99,7 @@ impl Shell {
             dialogs: Dialogs::default(),
             composition: Composition::default(),
             farewell: Farewell::default(),
+            cards: Cards::default(),
             shade: None,
         }
     }
@@ -131,21 +133,26 @@ impl Shell {
             self.shade = Some(self.session.state.shade);
             ctx.request_repaint();
         }
+        ctx.set_zoom_factor(self.session.state.scale.factor());
         if let Some((field, preedit)) = self.composition.abandoned(&ctx) {
-            prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft);
+            match self.cards.field_mut(field) {
+                Some(words) => input::take_out(&ctx, field, &preedit, words),
+                None => prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft),
+            }
         }
-        let mut out = commands(&ctx, &mut self.composition, &self.session.state);
+        let mut out = commands(&ctx, &mut self.composition, &self.session.state, self.cards.gate());
         // Keys first, so that this frame shows what they did.
         for command in out.drain(..) {
             self.command(&ctx, command);
         }
         let t = tokens(ui);
         self.farewell.look(&ctx, &self.session.state);
-        let Self { session, textures, canvas, layers, glance, farewell, .. } = self;
+        let Self { session, textures, canvas, layers, glance, farewell, cards, composition, .. } = self;
         let state = &mut session.state;
 
         let alone = state.desk.canvas_only && state.view == View::Easel;
         if !alone {
+            topbar::show(ui, state, &mut out);
             desk(ui, state, &mut out);
         }
         if strip::is_wanted(state) && !alone {
@@ -165,6 +172,7 @@ impl Shell {
             });
         }
         toasts::show(&ctx, state, &mut out);
+        cards.show(&ctx, state, composition.is_open(), &mut out);
         farewell.show(&ctx, state);
 
         if !out.is_empty() {
@@ -182,7 +190,9 @@ impl Shell {
                     let title = text(self.session.state.language, "command-save-as");
                     self.dialogs.save(id, title, file_name, ctx);
                 }
-                Effect::FocusPrompt => ctx.memory_mut(|memory| memory.request_focus(prompt_panel::prompt_id())),
+                Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut self.session.state.draft, step),
+                Effect::Show(card) => self.cards.open(ctx, card, &self.session.state),
+                Effect::FocusPrompt => self.cards.focus(ctx, prompt_panel::prompt_id()),
                 _ => {}
             }
         }
@@ -218,14 +228,13 @@ fn desk(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
         .frame(Frame::new().fill(t.panel))
         .show(ui, |ui| {
             edge(ui, ui.max_rect().right() - 0.5);
-            header(ui, state, out);
             actions(ui, state, out);
             CentralPanel::no_frame().show(ui, |ui| {
-                let inner = Margin { top: 0, bottom: 8, ..margin };
+                let inner = Margin { top: 16, bottom: 8, ..margin };
                 ScrollArea::vertical().auto_shrink(false).content_margin(inner).show(ui, |ui| {
                     out.extend(prompt_panel::model(ui, state).map(Command::ChooseModel));
                     ui.add_space(GRID);
-                    prompt_panel::show(ui, state);
+                    prompt_panel::show(ui, state, out);
                     ui.add_space(GRID);
                     parameters::show(ui, state, out);
                 });
@@ -277,37 +286,6 @@ fn beside(ui: &mut Ui, state: &mut State, textures: &mut Textures, layers: &mut 
 /// A fine line down the edge of a panel.
 fn edge(ui: &Ui, x: f32) {
     ui.painter().vline(x, ui.max_rect().y_range(), Stroke::new(1.0, tokens(ui).line));
-}
-
-/// Seal and name, and the two switches.
-fn header(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
-    let language = state.language;
-    let frame = Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 16, top: 20, bottom: 16 });
-    Panel::top("header").show_separator_line(false).frame(frame).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            let (mark, _) = ui.allocate_exact_size(Vec2::splat(4.5 * GRID), egui::Sense::hover());
-            seal(ui.painter(), mark, tokens(ui));
-            ui.add_space(4.0);
-            ui.label(RichText::new(text(language, "app-name")).font(serif(20.0)).color(tokens(ui).ink));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let shade = Command::SwitchShade;
-                let sign = if state.shade == Shade::Dark { Icon::Sun } else { Icon::Moon };
-                let button = icon_button(ui, sign, &text(language, &shade.text_id()), None);
-                if tip(button, language, &shade).clicked() {
-                    out.push(shade);
-                }
-                let switch = Command::SwitchLanguage;
-                // Named in the language that it brings.
-                let words = match language {
-                    Language::ZhCn => "English",
-                    Language::En => "中文",
-                };
-                if tip(link(ui, None, words), language, &switch).clicked() {
-                    out.push(switch);
-                }
-            });
-        });
-    });
 }
 
 /// The one thing to do, and the way to stop it.

@@ -3,7 +3,7 @@
 use super::shortcut::Key as K;
 use super::{Entry, Group, IconId, Shortcut};
 use crate::app::command::Command as C;
-use crate::app::state::{State, View};
+use crate::app::state::{Scale, State, View};
 use crate::recipe::Preset;
 
 const fn key(key: K) -> Shortcut {
@@ -30,7 +30,27 @@ fn always(_: &State) -> bool {
     true
 }
 
-/// The desk holds no document yet: nothing that works on one, on its view or on its prompt's caret can be done.
+fn writing(state: &State) -> bool {
+    !state.draft.prompt.trim().is_empty() || !state.draft.negative.trim().is_empty()
+}
+
+fn settled(state: &State) -> bool {
+    state.ledger.settled().len() > 0
+}
+
+fn can_grow(state: &State) -> bool {
+    state.scale.larger() != state.scale
+}
+
+fn can_shrink(state: &State) -> bool {
+    state.scale.smaller() != state.scale
+}
+
+fn scaled(state: &State) -> bool {
+    state.scale != Scale::default()
+}
+
+/// The desk holds no document yet: nothing that works on one or on its view can be done.
 fn studio(_: &State) -> bool {
     false
 }
@@ -147,13 +167,14 @@ table! {
         C::Repaint, Repaint, [ctrl_shift(K::Enter)], studio;
         C::Cancel, Stop, [key(K::Escape)], working;
         C::CancelAll, Stop, [shift(K::Escape)], working_or_waiting;
+        C::ForgetSettled, Clear, [], settled;
         C::Dice, Dice, [], always;
         C::KeepSeed, Pin, [], always;
         C::Choose(Preset::Faithful), Manner, [], always;
         C::Choose(Preset::Article), Manner, [], always;
         C::Choose(Preset::Quick), Manner, [], always;
-        C::WeightUp, Weight, [ctrl(K::Up)], studio;
-        C::WeightDown, Weight, [ctrl(K::Down)], studio;
+        C::WeightUp, Weight, [ctrl(K::Up)], writing;
+        C::WeightDown, Weight, [ctrl(K::Down)], writing;
     }
     Gallery {
         C::ShowStudio, Canvas, [key(K::F2)], studio;
@@ -186,13 +207,14 @@ table! {
         C::SwapColours, Swap, [key(K::X)], painting_room;
     }
     Window {
-        C::Palette, Palette, [ctrl(K::K), ctrl_shift(K::P)], studio;
-        C::EditShortcuts, Keyboard, [ctrl_alt(K::K)], studio;
+        C::Palette, Palette, [ctrl(K::K), ctrl_shift(K::P)], always;
+        C::EditShortcuts, Keyboard, [ctrl_alt(K::K)], always;
         C::SwitchShade, Shade, [ctrl_shift(K::T)], always;
         C::SwitchLanguage, Language, [ctrl_shift(K::L)], always;
-        C::ScaleUp, ZoomIn, [ctrl_alt(K::Equals)], studio;
-        C::ScaleDown, ZoomOut, [ctrl_alt(K::Minus)], studio;
-        C::About, About, [], studio;
+        C::ScaleUp, ZoomIn, [ctrl_alt(K::Equals)], can_grow;
+        C::ScaleDown, ZoomOut, [ctrl_alt(K::Minus)], can_shrink;
+        C::ScaleReset, ZoomActual, [ctrl_alt(K::Num0)], scaled;
+        C::About, About, [], always;
     }
 }
 
