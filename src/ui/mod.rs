@@ -4,6 +4,7 @@ mod about;
 mod canvas_panel;
 mod canvas_view;
 mod cards;
+mod caret;
 mod dialogs;
 mod farewell;
 mod fonts;

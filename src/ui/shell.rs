@@ -2,6 +2,7 @@
 
 use super::canvas_panel::CanvasPanel;
 use super::cards::Cards;
+use super::caret::Caret;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
 use super::input::{self, Composition, commands};
@@ -79,6 +80,7 @@ pub struct Shell {
     dialogs: Dialogs,
     composition: Composition,
     farewell: Farewell,
+    caret: Caret,
     cards: Cards,
     /// What egui has been told.
     shade: Option<Shade>,
@@ -99,6 +101,7 @@ impl Shell {
             dialogs: Dialogs::default(),
             composition: Composition::default(),
             farewell: Farewell::default(),
+            caret: Caret::default(),
             cards: Cards::default(),
             shade: None,
         }
@@ -146,6 +149,7 @@ impl Shell {
             self.command(&ctx, command);
         }
         let t = tokens(ui);
+        self.caret.look(&ctx);
         self.farewell.look(&ctx, &self.session.state);
         let Self { session, textures, canvas, layers, glance, farewell, cards, composition, .. } = self;
         let state = &mut session.state;
