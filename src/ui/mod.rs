@@ -1,6 +1,7 @@
 //! The window: egui and nothing of the engine. It shows [`crate::app::State`] and sends [`crate::app::Command`]s.
 
 mod canvas_view;
+mod caret;
 mod dialogs;
 mod farewell;
 mod fonts;

@@ -1,5 +1,6 @@
 //! The window as a whole: where its parts stand, and how a frame goes.
 
+use super::caret::Caret;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
 use super::icons::{Icon, seal};
@@ -65,6 +66,7 @@ pub struct Shell {
     dialogs: Dialogs,
     composition: Composition,
     farewell: Farewell,
+    caret: Caret,
     /// What egui has been told.
     shade: Option<Shade>,
 }
@@ -80,6 +82,7 @@ impl Shell {
             dialogs: Dialogs::default(),
             composition: Composition::default(),
             farewell: Farewell::default(),
+            caret: Caret::default(),
             shade: None,
         }
     }
@@ -123,6 +126,7 @@ impl Shell {
         }
         let t = tokens(ui);
         let margin = Margin::same(MARGIN as i8);
+        self.caret.look(&ctx);
         self.farewell.look(&ctx, &self.session.state);
         let Self { session, textures, farewell, .. } = self;
         let state = &mut session.state;
