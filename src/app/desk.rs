@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// Between a fitted canvas and the edge of its room, in points.
 const MAT: f64 = 32.0;
-/// A canvas smaller than its room is enlarged by whole steps up to this.
+/// A canvas smaller than its room is enlarged up to this.
 const MOST_ENLARGED: f64 = 3.0;
 
 /// A gesture with the pointer.
@@ -234,14 +234,15 @@ impl Desk {
     }
 }
 
-/// The whole canvas in the room; a small one in whole steps larger.
+/// The whole canvas in the room; a small one is enlarged.
 fn fitted(extent: Extent, room: Viewport) -> View {
     let inner = Viewport::new(room.size.map(|side| (side - 2.0 * MAT).max(1.0)), room.pixels_per_point);
     let view = View::fit_canvas(extent, inner);
     let [across, down] = inner.size.map(|side| side * room.pixels_per_point);
     let most = (across / f64::from(extent.width.max(1))).min(down / f64::from(extent.height.max(1)));
-    let steps = most.floor().min(MOST_ENLARGED);
-    if steps >= 2.0 { View { scale: steps, ..view }.snapped(room) } else { view.snapped(room) }
+    // Whole and half steps keep the pixels even.
+    let scale = ((most * 2.0).floor() / 2.0).min(MOST_ENLARGED);
+    if scale > 1.0 { View { scale, ..view }.snapped(room) } else { view.snapped(room) }
 }
 
 fn make(tool: ToolId) -> Box<dyn Tool> {

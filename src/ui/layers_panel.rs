@@ -68,7 +68,7 @@ impl LayersPanel {
         ui.horizontal(|ui| {
             let named = |blend: BlendMode| text(language, &format!("blend-{}", blend.key()));
             let combo =
-                ComboBox::from_id_salt("blend").width(14.0 * GRID).icon(menu_sign).selected_text(named(layer.blend));
+                ComboBox::from_id_salt("blend").width(11.0 * GRID).icon(menu_sign).selected_text(named(layer.blend));
             let response = combo.show_ui(ui, |ui| {
                 for blend in BlendMode::ALL {
                     if ui.selectable_label(*blend == layer.blend, named(*blend)).clicked() {
@@ -79,7 +79,7 @@ impl LayersPanel {
             let label = text(language, "label-blend");
             tip_text(response.response.accessible_name(label), &text(language, "tip-blend"), None);
             let mut percent = self.opacity.unwrap_or(layer.opacity) * 100.0;
-            ui.spacing_mut().slider_width = (ui.available_width() - 7.0 * GRID).max(4.0 * GRID);
+            ui.spacing_mut().slider_width = (ui.available_width() - 8.5 * GRID).max(3.0 * GRID);
             ui.spacing_mut().interact_size.y = 2.25 * GRID;
             let slider = Slider::new(&mut percent, 0.0..=100.0).fixed_decimals(0).suffix("%");
             let slider = ui.add(slider).accessible_name(text(language, "label-opacity"));

@@ -3,19 +3,25 @@
 use super::icons::Icon;
 use super::theme::{CONTROL, GRID, tokens};
 use super::widgets::{icon_button, name, tip, tip_text};
+use crate::app::commands::Group;
 use crate::app::{Command, State};
 use crate::canvas::Brush;
 use crate::tools::{Sampling, Target, ToolId};
 use crate::words::{Language, text};
-use egui::{ComboBox, DragValue, Slider, Ui, emath::Numeric};
+use egui::{ComboBox, DragValue, ScrollArea, Slider, Ui, emath::Numeric, vec2};
 
 /// Height of the row.
 pub const HEIGHT: f32 = 5.5 * GRID;
 
 pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     let language = state.language;
+    let scroll = ScrollArea::horizontal().id_salt("tool options").auto_shrink(false);
+    scroll.show(ui, |ui| ui.horizontal_centered(|ui| options(ui, state, language, out)));
+}
+
+fn options(ui: &mut Ui, state: &mut State, language: Language, out: &mut Vec<Command>) {
     let tool = state.desk.tool();
-    ui.horizontal_centered(|ui| {
+    {
         ui.spacing_mut().item_spacing.x = GRID;
         ui.add_space(GRID);
         let title = tool.line().map(|line| text(language, &format!("tool-{}", line.stem))).unwrap_or_default();
@@ -64,34 +70,39 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
         if matches!(tool, ToolId::MaskBrush | ToolId::Eraser | ToolId::Lasso | ToolId::Rectangle | ToolId::Ellipse) {
             mask(ui, state, out);
         }
-    });
+    }
 }
 
 /// What is done with the mask as a whole.
 fn mask(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
-    ui.add_space(GRID);
+    let language = state.language;
+    let show = Command::ToggleMaskOverlay;
     let eye = if state.desk.mask_shown { Icon::Eye } else { Icon::EyeOff };
-    for (command, icon) in [
-        (Command::ToggleMaskOverlay, eye),
-        (Command::MaskInvert, Icon::Invert),
-        (Command::MaskGrow, Icon::Grow),
-        (Command::MaskShrink, Icon::Shrink),
-        (Command::MaskFeather, Icon::Feather),
-        (Command::MaskFromSelection, Icon::MaskBrush),
-        (Command::MaskClear, Icon::Trash),
-    ] {
-        let enabled = crate::app::commands::entry_of(&command).is_none_or(|entry| (entry.enabled)(state));
-        let words = text(state.language, &command.text_id());
-        let button = ui.add_enabled_ui(enabled, |ui| icon_button(ui, icon, &words, None)).inner;
-        if tip(button, state.language, &command).clicked() {
-            out.push(command);
-        }
+    let button = icon_button(ui, eye, &text(language, &show.text_id()), Some(state.desk.mask_shown));
+    if tip(button, language, &show).clicked() {
+        out.push(show);
     }
+    let menu = ui.menu_button(text(language, "group-mask"), |ui| {
+        ui.set_min_width(24.0 * GRID);
+        for entry in crate::app::commands::ENTRIES.iter().filter(|entry| entry.group == Group::Mask) {
+            let enabled = (entry.enabled)(state);
+            let words = text(language, &entry.command.text_id());
+            let keys = state.keymap.label(entry.stem()).unwrap_or_default();
+            let button =
+                egui::Button::new(words).shortcut_text(keys).frame(false).min_size(vec2(24.0 * GRID, CONTROL - 4.0));
+            let response = ui.add_enabled(enabled, button);
+            if tip_text(response, &text(language, &entry.command.tooltip_id()), None).clicked() {
+                out.push(entry.command.clone());
+                ui.close();
+            }
+        }
+    });
+    tip_text(menu.response, &text(language, "tip-mask-menu"), None);
 }
 
 fn brush(ui: &mut Ui, language: Language, brush: &mut Brush) {
     let mut size = brush.diameter;
-    ui.spacing_mut().slider_width = 12.0 * GRID;
+    ui.spacing_mut().slider_width = 10.0 * GRID;
     let words = text(language, "label-brush-size");
     name(ui, &words);
     ui.spacing_mut().interact_size.y = 2.25 * GRID;
@@ -99,7 +110,7 @@ fn brush(ui: &mut Ui, language: Language, brush: &mut Brush) {
     let slider = ui.add(slider).accessible_name(words.clone());
     tip_text(slider, &text(language, "tip-brush-size"), None);
     let value = DragValue::new(&mut size).range(Brush::DIAMETERS).speed(0.5).fixed_decimals(0).suffix(" px");
-    ui.add_sized([7.0 * GRID, CONTROL - 4.0], value).accessible_name(words);
+    ui.add_sized([6.5 * GRID, CONTROL - 4.0], value).accessible_name(words);
     brush.diameter = size;
     percent(ui, language, "label-hardness", "tip-hardness", &mut brush.hardness);
     percent(ui, language, "label-brush-opacity", "tip-brush-opacity", &mut brush.opacity);
@@ -136,7 +147,7 @@ fn number<N: Numeric>(
     let words = text(language, label);
     name(ui, &words);
     let value = DragValue::new(value).range(least..=most).speed(0.5).fixed_decimals(0).suffix(unit);
-    let value = ui.add_sized([6.5 * GRID, CONTROL - 4.0], value).accessible_name(words);
+    let value = ui.add_sized([5.5 * GRID, CONTROL - 4.0], value).accessible_name(words);
     tip_text(value, &text(language, tip), None);
 }
 

@@ -692,3 +692,4 @@ tip-styles = A style adds words to the prompt; a right click changes it.
 tip-style = Right click to change it
 tip-characters = { $count } characters; the model reads at most { $limit } tokens, about one a Chinese character.
 tip-history = Brings back a prompt that was painted before.
+tip-mask-menu = What can be done with the mask as a whole: invert, grow, feather, from the selection…

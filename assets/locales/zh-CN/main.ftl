@@ -693,3 +693,4 @@ tip-styles = 画风把几个词加到画意上；点右键可以修改。
 tip-style = 点右键修改
 tip-characters = 写了 { $count } 字；模型最多读 { $limit } 个词元，一个汉字大约一个。
 tip-history = 找回以前写过的画意。
+tip-mask-menu = 对整张蒙版做的事：反转、扩大、羽化、由选区生成……
