@@ -332,20 +332,21 @@ mod tests {
         }
     }
 
+    const INPUTS: [&str; 10] = [
+        "positive",
+        "negative",
+        "text",
+        "seed",
+        "model",
+        "latent_image",
+        "width",
+        "height",
+        "guider",
+        "conditioning_1",
+    ];
+
     /// Graphs of few nodes with links in all directions.
     fn graphs() -> impl Strategy<Value = Value> {
-        let names = [
-            "positive",
-            "negative",
-            "text",
-            "seed",
-            "model",
-            "latent_image",
-            "width",
-            "height",
-            "guider",
-            "conditioning_1",
-        ];
         let value = prop_oneof![
             3 => (0u8..8, 0u64..3).prop_map(|(id, output)| json!([id.to_string(), output])),
             1 => any::<u64>().prop_map(Value::from),
@@ -353,7 +354,7 @@ mod tests {
             1 => "\\PC{0,8}".prop_map(Value::from),
             1 => Just(json!([[], {}])),
         ];
-        let inputs = proptest::collection::btree_map(proptest::sample::select(&names[..]), value, 0..8);
+        let inputs = proptest::collection::btree_map(proptest::sample::select(&INPUTS[..]), value, 0..8);
         let class =
             proptest::sample::select(&["KSampler", "SaveImage", "CLIPTextEncode", "X", "ConditioningZeroOut"][..]);
         let node = (class, inputs).prop_map(|(class, inputs)| json!({"class_type": class, "inputs": inputs}));
