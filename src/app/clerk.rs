@@ -1,10 +1,12 @@
 //! The clerk: a thread for everything that touches the disk or takes long beside the painting, so that the window never
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
+use super::gallery_errands as gallery;
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
 use crate::base::files::write_newly;
 use crate::base::{Extent, ImageId, Problem, ProblemKind};
+use crate::gallery::{EntryId, Stamp};
 use crate::imaging::Pixmap;
 use crate::imaging::png_text::{encode_png, write_png};
 use crate::imaging::resample::{Filter, resize};
@@ -13,6 +15,7 @@ use crate::recipe::metadata::to_texts;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -42,6 +45,25 @@ pub enum Errand {
     },
     /// Shows a folder in the system's file manager.
     Open(PathBuf),
+    /// Shows a file in its folder.
+    Reveal(PathBuf),
+    /// Decodes a picture of the gallery.
+    Look {
+        id: EntryId,
+        stamp: Stamp,
+        file: PathBuf,
+    },
+    /// Decodes a picture for the clipboard.
+    CopyPicture(PathBuf),
+    CopyFile {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// Copies pictures into the pictures folder.
+    Import {
+        files: Vec<PathBuf>,
+        folder: PathBuf,
+    },
 }
 
 /// What the clerk reports.
@@ -58,6 +80,13 @@ pub enum Report {
     Exported(PathBuf),
     /// The settings are on the disk, or why not.
     Remembered(Result<(), Problem>),
+    Looked {
+        id: EntryId,
+        stamp: Stamp,
+        picture: Result<Arc<Pixmap>, Problem>,
+    },
+    ForClipboard(Arc<Pixmap>),
+    Imported(Vec<PathBuf>),
     Failed(Problem),
 }
 
@@ -165,6 +194,40 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
                 tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&folder).detail(error)));
             }
         }
+        Errand::Reveal(file) => {
+            // Not every file manager can point at a file; all can show its folder.
+            let folder = || file.parent().map(opener::open);
+            if let Err(error) = opener::reveal(&file)
+                && !matches!(folder(), Some(Ok(())))
+            {
+                tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&file).detail(error)));
+            }
+        }
+        Errand::Look { id, stamp, file } => {
+            // A picture that makes the decoder stumble is a broken one, and nothing worse.
+            let look = std::panic::AssertUnwindSafe(|| gallery::for_screen(&file));
+            let picture = std::panic::catch_unwind(look)
+                .unwrap_or_else(|_| Err(Problem::new(ProblemKind::PictureUnreadable).at(&file)));
+            tell(Report::Looked { id, stamp, picture });
+        }
+        Errand::CopyPicture(file) => tell(match gallery::whole(&file) {
+            Ok(picture) => Report::ForClipboard(picture),
+            Err(problem) => Report::Failed(problem),
+        }),
+        Errand::CopyFile { from, to } => tell(match gallery::copy_file(&from, &to) {
+            Ok(()) => Report::Exported(to),
+            Err(problem) => Report::Failed(problem),
+        }),
+        Errand::Import { files, folder } => {
+            let mut arrived = Vec::new();
+            for result in gallery::import(&files, &folder) {
+                match result {
+                    Ok(file) => arrived.push(file),
+                    Err(problem) => tell(Report::Failed(problem)),
+                }
+            }
+            tell(Report::Imported(arrived));
+        }
     }
 }
 
@@ -208,7 +271,6 @@ mod tests {
     use super::*;
     use crate::imaging::read::read_picture;
     use crate::recipe::{NoiseSource, Precision, Preset, Source, TextOptions};
-    use std::sync::Arc;
 
     fn painting(extent: Extent, prompt: &str) -> Painting {
         let picture = Arc::new(Pixmap::new(extent));

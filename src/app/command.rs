@@ -2,6 +2,7 @@
 //! can be done stand in [`super::commands`].
 
 use super::commands::{self, Shortcut};
+use super::wall::Act;
 use crate::base::ImageId;
 use crate::recipe::Preset;
 use crate::words::Language;
@@ -51,11 +52,19 @@ commands! {
         Example(usize),
         LookAt(ImageId),
         SetLanguage(Language),
+        /// Makes a picture file part of the document.
+        SendToCanvas(PathBuf),
+        /// Something in the gallery.
+        Wall(Act),
         Unfold(u64),
         Dismiss(u64),
     }
     stems [
         "preset-faithful", "preset-article", "preset-quick", "choose-model", "example", "look-at", "unfold", "dismiss",
+        "send-to-canvas", "wall-pick", "wall-select-all", "wall-select-none", "wall-look", "wall-next", "wall-previous",
+        "wall-back", "wall-compare", "wall-swap", "wall-slider", "wall-favourite", "wall-delete", "wall-undo",
+        "wall-reuse", "wall-to-canvas", "wall-reveal", "wall-copy", "wall-export", "wall-import", "wall-clear-filter",
+        "wall-refresh",
     ]
     plain {
         /// Paints the draft, after the jobs that wait already.
@@ -170,6 +179,8 @@ impl Command {
             Command::Example(_) => "example",
             Command::LookAt(_) => "look-at",
             Command::SetLanguage(_) => "language",
+            Command::SendToCanvas(_) => "send-to-canvas",
+            Command::Wall(act) => act.stem(),
             Command::Unfold(_) => "unfold",
             _ => "dismiss",
         }
@@ -177,6 +188,9 @@ impl Command {
 
     /// Whether a key that is held down gives the command again and again.
     pub const fn repeats(&self) -> bool {
+        if let Command::Wall(act) = self {
+            return act.repeats();
+        }
         matches!(
             self,
             Command::LookNewer

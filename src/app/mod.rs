@@ -5,6 +5,7 @@ mod clerk;
 pub mod command;
 pub mod commands;
 pub mod events;
+mod gallery_errands;
 mod json_file;
 pub mod plan;
 pub mod prompt_edit;
@@ -14,6 +15,7 @@ pub mod settings;
 pub mod state;
 pub mod styles;
 pub mod update;
+pub mod wall;
 
 pub use command::Command;
 pub use commands::{Key, Keymap, Shortcut};

@@ -3,7 +3,7 @@
 use super::shortcut::Key as K;
 use super::{Entry, Group, IconId, Shortcut};
 use crate::app::command::Command as C;
-use crate::app::state::State;
+use crate::app::state::{State, View};
 use crate::recipe::Preset;
 
 const fn key(key: K) -> Shortcut {
@@ -45,6 +45,14 @@ fn working_or_waiting(state: &State) -> bool {
 
 fn looking(state: &State) -> bool {
     state.looked_at().is_some()
+}
+
+fn in_gallery(state: &State) -> bool {
+    state.view == View::Gallery
+}
+
+fn outside_gallery(state: &State) -> bool {
+    !in_gallery(state)
 }
 
 fn hanging(state: &State) -> bool {
@@ -131,8 +139,8 @@ table! {
         C::WeightDown, Weight, [ctrl(K::Down)], studio;
     }
     Gallery {
-        C::ShowStudio, Canvas, [key(K::F2)], studio;
-        C::ShowGallery, Gallery, [key(K::F3)], studio;
+        C::ShowStudio, Canvas, [key(K::F2)], in_gallery;
+        C::ShowGallery, Gallery, [key(K::F3)], outside_gallery;
         C::LookNewer, Left, [key(K::Left)], hanging;
         C::LookOlder, Right, [key(K::Right)], hanging;
         C::LookAtEasel, Canvas, [], hanging;
