@@ -10,6 +10,7 @@
 //! | [`words`] | what is said to people, in zh-CN and en | – |
 //! | [`imaging`] | pixels: pixmaps, masks, resampling, blending, PNG text | – |
 //! | [`recipe`] | a request as a value, the port to the engine, metadata | imaging |
+//! | [`canvas`] | the document in layers, and OpenRaster files | imaging |
 //! | [`catalog`] | which models lie on this disk; safetensors and pickles | recipe |
 //! | [`engine`] | candle: networks, samplers, noise, kernels | imaging, recipe, catalog |
 //! | [`jobs`] | the worker thread, the queue, a fake engine for tests | imaging, recipe |
@@ -54,6 +55,7 @@ pub mod words;
 pub mod imaging;
 pub mod recipe;
 
+pub mod canvas;
 pub mod catalog;
 pub mod engine;
 pub mod gallery;

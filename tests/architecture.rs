@@ -9,18 +9,19 @@ const WINDOW_ROOM: [&str; 5] = ["egui", "eframe", "egui_extras", "wgpu", "rfd"];
 
 /// What each floor may import from this crate, beside itself.
 fn floors() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_app = ["base", "words", "imaging", "recipe", "catalog", "jobs", "gallery"];
+    let below_app = ["base", "words", "imaging", "recipe", "canvas", "tools", "catalog", "jobs", "gallery"];
     BTreeMap::from([
         ("base", vec![]),
         ("words", vec!["base"]),
         ("imaging", vec!["base"]),
         ("recipe", vec!["base", "imaging"]),
+        ("canvas", vec!["base", "imaging"]),
         ("catalog", vec!["base", "recipe"]),
         ("engine", vec!["base", "imaging", "recipe", "catalog"]),
         ("jobs", vec!["base", "imaging", "recipe"]),
         ("gallery", vec!["base", "imaging", "recipe"]),
         ("app", below_app.to_vec()),
-        ("cli", below_app.to_vec()),
+        ("cli", vec!["base", "words", "imaging", "recipe", "catalog", "jobs", "gallery"]),
         ("ui", [&below_app[..], &["app"]].concat()),
     ])
 }

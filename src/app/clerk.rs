@@ -275,7 +275,7 @@ mod tests {
     fn painting(extent: Extent, prompt: &str) -> Painting {
         let picture = Arc::new(Pixmap::new(extent));
         let (id, recipe) = (ImageId::fresh(), Arc::new(recipe(prompt)));
-        Painting { id, picture, recipe, model: "小图".into(), thumbnail: None, file: None }
+        Painting { id, picture, recipe, model: "小图".into(), thumbnail: None, file: None, trail: Default::default() }
     }
 
     fn recipe(prompt: &str) -> Recipe {

@@ -1,7 +1,7 @@
 //! What the worker and the clerk report, and what it does to the state.
 
 use super::clerk::Report;
-use super::state::{Painting, Said, State, View};
+use super::state::{Painting, Said, State, Trail, View};
 use super::update::{Effect, start_next};
 use super::wall;
 use crate::base::ImageId;
@@ -18,6 +18,10 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Step { id, previews, .. } => {
             if let Some(forming) = state.forming.as_mut().filter(|forming| forming.job == id) {
                 forming.previews = previews.into_iter().map(Arc::new).collect();
+                forming.trails.resize_with(forming.previews.len(), Trail::default);
+                for (trail, preview) in forming.trails.iter_mut().zip(&forming.previews) {
+                    Arc::make_mut(trail).push(preview.clone());
+                }
                 forming.serial += 1;
                 forming.stepped = Instant::now();
             }
@@ -25,13 +29,15 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Finished { recipe, output, .. } => {
             let model = state.model_name(&recipe);
+            let trails = state.forming.as_ref().map(|forming| forming.trails.clone()).unwrap_or_default();
             let paintings: Vec<Painting> = (0u64..)
                 .zip(output.pictures)
                 .map(|(k, picture)| {
+                    let trail = trails.get(k as usize).cloned().unwrap_or_default();
                     let recipe = Recipe { seed: recipe.seed.wrapping_add(k), batch: 1, ..(*recipe).clone() };
                     let (picture, recipe) = (Arc::new(picture), Arc::new(recipe));
                     let model = model.clone();
-                    Painting { id: ImageId::fresh(), picture, recipe, model, thumbnail: None, file: None }
+                    Painting { id: ImageId::fresh(), picture, recipe, model, thumbnail: None, file: None, trail }
                 })
                 .collect();
             // Hung from the last to the first, so that the strip reads in the order of the seeds.

@@ -10,6 +10,8 @@ mod json_file;
 pub mod plan;
 pub mod prompt_edit;
 pub mod prompt_history;
+pub mod naming;
+pub mod recovery;
 pub mod session;
 pub mod settings;
 pub mod state;

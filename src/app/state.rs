@@ -88,7 +88,12 @@ pub struct Painting {
     pub thumbnail: Option<Arc<Pixmap>>,
     /// Where it was saved; `None` until it is, or if it could not be.
     pub file: Option<PathBuf>,
+    /// How it formed: the preview of each step.
+    pub trail: Trail,
 }
+
+/// The small previews of a picture's steps, from noise to the end; those that the window was too busy for are missing.
+pub type Trail = Arc<Vec<Arc<Pixmap>>>;
 
 /// Longest side of a thumbnail in pixels.
 pub const THUMBNAIL: u32 = 192;
@@ -105,6 +110,8 @@ pub struct Forming {
     pub serial: u64,
     /// When the last step was done.
     pub stepped: Instant,
+    /// The previews of the steps so far, a list a picture of the batch.
+    pub trails: Vec<Trail>,
 }
 
 /// What the middle of the window shows.

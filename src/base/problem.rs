@@ -97,6 +97,22 @@ kinds! {
     GalleryInMemory => "gallery-in-memory",
     /// A deleted file is not in the trash any more. Args: file.
     TrashEmptied => "trash-emptied",
+    /// The file is no OpenRaster file, or nothing of it can be read. Args: file.
+    OpenRasterInvalid => "openraster-invalid",
+    /// An entry of an OpenRaster file is not there. Args: part.
+    OpenRasterPartMissing => "openraster-part-missing",
+    /// An entry of an OpenRaster file cannot be read. Args: part.
+    OpenRasterPartUnreadable => "openraster-part-unreadable",
+    /// A layer blends in a way that we do not have. Args: layer, blend.
+    OpenRasterBlendUnknown => "openraster-blend-unknown",
+    /// Groups became plain layers. Args: count.
+    OpenRasterGroupsFlattened => "openraster-groups-flattened",
+    /// More layers than are read. Args: most.
+    OpenRasterTooManyLayers => "openraster-too-many-layers",
+    /// The document cannot be kept safe. Args: file.
+    RecoveryUnwritable => "recovery-unwritable",
+    /// What was kept of a document makes no sense. Args: file.
+    RecoveryDamaged => "recovery-damaged",
     /// Something failed inside a library, with no better name. No args.
     Internal => "internal",
 }

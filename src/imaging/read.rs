@@ -316,4 +316,72 @@ mod tests {
         assert!(!webp_exif_fits(&webp));
         assert!(webp_exif_fits(b""));
     }
+
+    #[test]
+    fn of_an_animation_the_first_frame_is_taken() {
+        let frame = |value: u8| [value, 20, 30, 255].repeat(64);
+        let (first, second) = (frame(200), frame(10));
+        let mut apng = Vec::new();
+        let mut encoder = png::Encoder::new(&mut apng, 8, 8);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_animated(2, 0).unwrap();
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(&first).unwrap();
+        writer.write_image_data(&second).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(decode_picture(&apng, MOST).unwrap().rgba(), first);
+        let mut config = webp::WebPConfig::new().unwrap();
+        config.lossless = 1;
+        let mut animation = webp::AnimEncoder::new(8, 8, &config);
+        animation.add_frame(webp::AnimFrame::from_rgba(&first, 8, 8, 0));
+        animation.add_frame(webp::AnimFrame::from_rgba(&second, 8, 8, 100));
+        let webp = animation.encode();
+        assert_eq!(decode_picture(&webp, MOST).unwrap().rgba(), first);
+        assert_eq!(decode_picture(&webp, 63).unwrap_err().kind, ProblemKind::PictureTooLarge);
+    }
+
+    /// 8 by 8 pixels of four inks, each at 128 of 255, inverted as Adobe's programs store them.
+    fn cmyk_jpeg() -> Vec<u8> {
+        let mut jpeg = vec![0xff, 0xd8];
+        let mut segment = |marker: u8, body: &[u8]| {
+            jpeg.extend([0xff, marker, 0, body.len() as u8 + 2]);
+            jpeg.extend(body);
+        };
+        segment(0xee, b"Adobe\0\x64\0\0\0\0\0");
+        segment(0xdb, &[vec![0], vec![1; 64]].concat());
+        // Size, and four components that are not subsampled.
+        segment(0xc0, &[8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0]);
+        // One code each, of one bit: no difference, and end of block.
+        for class in [0, 0x10] {
+            segment(0xc4, &[vec![class, 1], vec![0; 15], vec![0]].concat());
+        }
+        segment(0xda, &[4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0]);
+        jpeg.extend([0, 0xff, 0xd9]);
+        jpeg
+    }
+
+    #[test]
+    fn the_four_inks_of_print_become_red_green_and_blue() {
+        let picture = decode_picture(&cmyk_jpeg(), MOST).unwrap();
+        assert_eq!(picture.extent(), Extent::new(8, 8));
+        let pixel = picture.pixel(3, 3).unwrap();
+        assert!(pixel.iter().zip([64, 64, 64, 255]).all(|(a, b)| a.abs_diff(b) <= 2), "{pixel:?}");
+    }
+
+    #[test]
+    fn greys_of_any_depth_are_read() {
+        let grey: DynamicImage = ImageBuffer::from_fn(8, 8, |x, _| Luma([x as u8 * 30])).into();
+        let picture = decode_picture(&encoded(&grey, ImageFormat::Jpeg), MOST).unwrap();
+        let [r, g, b, a] = picture.pixel(7, 2).unwrap();
+        assert!(r == g && g == b && a == 255 && r.abs_diff(210) <= 3);
+        // One bit a pixel.
+        let mut bits = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bits, 9, 1);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::One);
+        encoder.write_header().unwrap().write_image_data(&[0b1000_0000, 0b1000_0000]).unwrap();
+        let picture = decode_picture(&bits, MOST).unwrap();
+        assert_eq!((picture.pixel(0, 0), picture.pixel(1, 0)), (Some([255; 4]), Some([0, 0, 0, 255])));
+        assert_eq!(picture.pixel(8, 0), Some([255; 4]));
+    }
 }

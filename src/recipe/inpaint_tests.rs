@@ -171,8 +171,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_mask_has_a_sound_plan((canvas, mask, at) in scenes(), side in 1u32..13, strength in 0.0f64..1.2) {
-        let family = family(side * 16);
+    fn any_mask_has_a_sound_plan((canvas, mask, at) in scenes(), sides in (1u32..5, 1u32..5), factor in 0usize..3,
+        strength in 0.0f64..1.2) {
+        let native = Extent::new(sides.0 * 64, sides.1 * 64);
+        let most_area = native.area() * u64::from(sides.0);
+        let family = FamilyInfo { native, most_area, factor: [8, 16, 64][factor], ..family(64) };
         let plan = plan(Some((&mask, at)), canvas, frame(), &family, strength).unwrap();
         check_size(plan.working, &family).unwrap();
         let whole = IntRect::new(0, 0, canvas.width, canvas.height);

@@ -6,6 +6,7 @@ use crate::imaging::Pixmap;
 use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// See the module.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub struct Textures {
     previews: Vec<TextureHandle>,
     /// Which previews those are.
     previewed: Option<(JobId, u64)>,
+    /// The steps of one picture, with what they show.
+    trail: Vec<(Arc<Pixmap>, TextureHandle)>,
 }
 
 impl Textures {
@@ -63,6 +66,19 @@ impl Textures {
             }
         }
         &self.previews
+    }
+}
+
+impl Textures {
+    /// The steps of a picture; those that were shown already are kept.
+    pub fn trail(&mut self, ctx: &Context, trail: &[Arc<Pixmap>]) -> impl Iterator<Item = &TextureHandle> {
+        let same = self.trail.iter().zip(trail).take_while(|((old, _), new)| Arc::ptr_eq(old, new)).count();
+        self.trail.truncate(same);
+        for step in trail.iter().skip(same) {
+            let Some(image) = image(ctx, step) else { break };
+            self.trail.push((step.clone(), ctx.load_texture("step", image, TextureOptions::LINEAR)));
+        }
+        self.trail.iter().map(|(_, handle)| handle)
     }
 }
 

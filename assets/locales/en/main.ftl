@@ -440,3 +440,21 @@ problem-gallery-in-memory = The gallery's index cannot be kept on disk
 problem-gallery-in-memory-advice = The gallery works, but has to be rebuilt each time it opens. Check whether this can be written: { $file }
 problem-trash-emptied = The picture is no longer in the trash
 problem-trash-emptied-advice = The trash may have been emptied, or the picture restored elsewhere: { $file }
+## OpenRaster and recovery
+
+problem-openraster-invalid = The OpenRaster file { $file } cannot be read
+problem-openraster-invalid-advice = It may be damaged or was not saved completely. Save it again in the program it came from, then open it here.
+problem-openraster-part-missing = The file lacks { $part }
+problem-openraster-part-missing-advice = This layer could not be read; the others are not affected.
+problem-openraster-part-unreadable = { $part } inside the file cannot be read
+problem-openraster-part-unreadable-advice = It may be damaged, or is not a PNG picture. The rest is not affected.
+problem-openraster-blend-unknown = Danqing lacks the blend mode of layer “{ $layer }”
+problem-openraster-blend-unknown-advice = “{ $blend }” has become Normal, so the layer may look different.
+problem-openraster-groups-flattened = Layer groups taken apart: { $count }
+problem-openraster-groups-flattened-advice = Danqing has no groups. Their opacity and visibility went to the layers in them; the picture may look slightly different.
+problem-openraster-too-many-layers = There are too many layers, and some were not read
+problem-openraster-too-many-layers-advice = At most { $most } are read. Merge some in the program they came from, then open the file again.
+problem-recovery-unwritable = The painting cannot be kept safe for the moment
+problem-recovery-unwritable-advice = { $file } cannot be written; the disk may be full. Danqing keeps trying. Make room, or save your work now.
+problem-recovery-damaged = The painting that was not saved last time cannot be recovered
+problem-recovery-damaged-advice = What was kept of it is damaged. It is still in { $file }.

@@ -440,3 +440,21 @@ problem-gallery-in-memory = 画廊索引存不到磁盘上
 problem-gallery-in-memory-advice = 画廊照常可用，只是每次打开都要重新整理。请检查能否写入：{ $file }
 problem-trash-emptied = 回收站里已没有这张图片
 problem-trash-emptied-advice = 它可能已被清空，或已从别处还原：{ $file }
+## OpenRaster 与自动保管
+
+problem-openraster-invalid = 读不了 OpenRaster 文件 { $file }
+problem-openraster-invalid-advice = 文件可能损坏或没有存完。请在原来的软件里重新保存一次，再打开。
+problem-openraster-part-missing = 文件里缺少 { $part }
+problem-openraster-part-missing-advice = 这个图层没能读出来，其余图层不受影响。
+problem-openraster-part-unreadable = 文件里的 { $part } 读不出来
+problem-openraster-part-unreadable-advice = 它可能已损坏，或者不是 PNG 图片。其余部分不受影响。
+problem-openraster-blend-unknown = 图层「{ $layer }」的混合模式丹青没有
+problem-openraster-blend-unknown-advice = 已将「{ $blend }」改为正常模式，看起来可能与原来不同。
+problem-openraster-groups-flattened = 拆开了 { $count } 个图层组
+problem-openraster-groups-flattened-advice = 丹青没有图层组；组的不透明度和显隐已分给组内的图层，看起来可能略有不同。
+problem-openraster-too-many-layers = 图层太多，没有全部读入
+problem-openraster-too-many-layers-advice = 最多读 { $most } 个图层。请在原来的软件里合并一些，再打开。
+problem-recovery-unwritable = 正在画的画暂时无法自动保管
+problem-recovery-unwritable-advice = 写不进 { $file }，磁盘可能已满。丹青会继续重试；请先腾出空间，或立即自行保存。
+problem-recovery-damaged = 上次没来得及保存的画恢复不了
+problem-recovery-damaged-advice = 保管的内容已损坏，仍留在 { $file }。

@@ -7,7 +7,7 @@ mod shortcut;
 mod table;
 
 pub use keymap::Keymap;
-pub use search::{Hit, Index};
+pub use search::{Hit, Index, Rank};
 pub use shortcut::{Key, NoShortcut, Shortcut};
 pub use table::ENTRIES;
 

@@ -166,7 +166,7 @@ fn words(query: &str) -> Vec<Vec<char>> {
 }
 
 impl Index {
-    /// Both languages are searched; of names that fit equally well, that of `language` counts for nothing more.
+    /// Both languages are searched; `language` decides how the names are shown.
     pub fn new(language: Language) -> Self {
         let line = |entry: &'static Entry| {
             let id = entry.command.text_id();

@@ -1,0 +1,3 @@
+//! The document: layers of pixels, and the files it is kept in.
+
+pub mod openraster;
