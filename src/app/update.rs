@@ -148,7 +148,8 @@ pub(super) fn start_next(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let size = recipe.size;
-    state.forming = Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now(), trails: Vec::new() });
+    state.forming =
+        Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now(), trails: Vec::new() });
     vec![Effect::Paint(id, recipe)]
 }
 
@@ -227,7 +228,15 @@ mod tests {
         let recipe = Arc::new(plan(state).unwrap());
         let id = ImageId::fresh();
         let picture = Arc::new(Pixmap::new(Extent::new(8, 8)));
-        state.hang(Painting { id, picture, recipe, model: String::new(), thumbnail: None, file: None, trail: Default::default() });
+        state.hang(Painting {
+            id,
+            picture,
+            recipe,
+            model: String::new(),
+            thumbnail: None,
+            file: None,
+            trail: Default::default(),
+        });
         id
     }
 

@@ -2,8 +2,8 @@
 
 pub mod blend;
 pub mod colour_match;
-pub mod fill;
 pub mod exif;
+pub mod fill;
 pub mod mask;
 pub mod pixmap;
 pub mod png_text;

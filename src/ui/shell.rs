@@ -2,13 +2,14 @@
 
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
+use super::gallery::{self, Gallery};
 use super::icons::{Icon, seal};
 use super::input::{Composition, commands};
 use super::textures::Textures;
 use super::theme::{GRID, MARGIN, PANEL_WIDTH, serif, set_shade, tokens};
 use super::widgets::{icon_button, link, tip, wide_button};
 use super::{canvas_view, fonts, parameters, prompt_panel, strip, theme, toasts};
-use crate::app::{Command, Effect, Said, Session, Setup, Shade, State};
+use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
 use crate::base::{Problem, ProblemKind};
 use crate::words::{Language, text};
 use egui::{
@@ -65,6 +66,7 @@ pub struct Shell {
     dialogs: Dialogs,
     composition: Composition,
     farewell: Farewell,
+    gallery: Gallery,
     /// What egui has been told.
     shade: Option<Shade>,
 }
@@ -80,6 +82,7 @@ impl Shell {
             dialogs: Dialogs::default(),
             composition: Composition::default(),
             farewell: Farewell::default(),
+            gallery: Gallery::default(),
             shade: None,
         }
     }
@@ -115,6 +118,7 @@ impl Shell {
         }
         if let Some((field, preedit)) = self.composition.abandoned(&ctx) {
             prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft);
+            gallery::take_out(&ctx, field, &preedit, &mut self.session.state);
         }
         let mut out = commands(&ctx, &mut self.composition, &self.session.state);
         // Keys first, so that this frame shows what they did.
@@ -124,8 +128,10 @@ impl Shell {
         let t = tokens(ui);
         let margin = Margin::same(MARGIN as i8);
         self.farewell.look(&ctx, &self.session.state);
-        let Self { session, textures, farewell, .. } = self;
+        let Self { session, textures, farewell, gallery, .. } = self;
         let state = &mut session.state;
+        state.wall.composing = self.composition.is_open();
+        let in_gallery = state.view == View::Gallery;
 
         Panel::left("desk")
             .exact_size(PANEL_WIDTH)
@@ -148,7 +154,7 @@ impl Shell {
                     });
                 });
             });
-        if strip::is_wanted(state) {
+        if strip::is_wanted(state) && !in_gallery {
             Panel::bottom("strip")
                 .exact_size(strip::HEIGHT)
                 .resizable(false)
@@ -157,7 +163,11 @@ impl Shell {
                 .show(ui, |ui| strip::show(ui, state, textures, &mut out));
         }
         CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
-            canvas_view::show(ui, state, textures, &mut out);
+            if in_gallery {
+                gallery.show(ui, state, &mut out);
+            } else {
+                canvas_view::show(ui, state, textures, &mut out);
+            }
         });
         toasts::show(&ctx, state, &mut out);
         farewell.show(&ctx, state);
@@ -168,6 +178,9 @@ impl Shell {
         for command in out {
             self.command(&ctx, command);
         }
+        if in_gallery {
+            self.session.attend();
+        }
     }
 
     fn command(&mut self, ctx: &Context, command: Command) {
@@ -176,6 +189,10 @@ impl Shell {
                 Effect::AskPath { id, file_name } => {
                     let title = text(self.session.state.language, "command-save-as");
                     self.dialogs.save(id, title, file_name, ctx);
+                }
+                Effect::AskCopyPath(file) => {
+                    let title = text(self.session.state.language, "command-wall-export");
+                    self.dialogs.copy(file, title, ctx);
                 }
                 Effect::FocusPrompt => ctx.memory_mut(|memory| memory.request_focus(prompt_panel::prompt_id())),
                 _ => {}
@@ -218,6 +235,13 @@ fn header(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
                 let button = icon_button(ui, sign, &text(language, &shade.text_id()), None);
                 if tip(button, language, &shade).clicked() {
                     out.push(shade);
+                }
+                let (sign, view) = match state.view {
+                    View::Gallery => (Icon::Brush, Command::ShowStudio),
+                    _ => (Icon::Gallery, Command::ShowGallery),
+                };
+                if tip(icon_button(ui, sign, &text(language, &view.text_id()), None), language, &view).clicked() {
+                    out.push(view);
                 }
                 let switch = Command::SwitchLanguage;
                 // Named in the language that it brings.
