@@ -219,14 +219,20 @@ fn databases_that_cannot_be_used_cost_nothing() {
     let newer = rusqlite::Connection::open(world.database()).unwrap();
     newer.pragma_update(None, "user_version", 1000).unwrap();
     drop(newer);
-    for (number, kind) in [(1, ProblemKind::GalleryTooNew), (2, ProblemKind::GalleryDamaged)] {
+    let faults = [ProblemKind::GalleryTooNew, ProblemKind::GalleryDamaged, ProblemKind::GalleryDamaged];
+    for (number, kind) in (1..).zip(faults) {
         let (mut store, problem) = Store::open(&world.database(), &world.pictures).unwrap();
         assert_eq!(problem.unwrap().kind, kind);
         assert!(world.database().with_extension(format!("sqlite.aside-{number}")).exists());
         refresh(&mut store);
         assert_eq!(contents(&store), before);
         drop(store);
-        std::fs::write(world.database(), "坏".repeat(5000)).unwrap();
+        if number == 1 {
+            std::fs::write(world.database(), "坏".repeat(5000)).unwrap();
+        } else {
+            let odd = rusqlite::Connection::open(world.database()).unwrap();
+            odd.execute("UPDATE entries SET width = -1", []).unwrap();
+        }
     }
     // A place that cannot be a database's: everything works, in memory.
     let (mut store, problem) = Store::open(&world.pictures, &world.pictures).unwrap();

@@ -42,7 +42,7 @@ fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (W
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
     let window = builder.with_render_cursor(false).wgpu().build_ui_state(
         move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
             shell.logic(ui.ctx());
             shell.show(ui);
         },

@@ -46,7 +46,7 @@ impl Window {
         let builder = Harness::builder().with_size([1280.0, 1100.0]).with_context_setup(prepare);
         let harness = builder.build_ui_state(
             move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
                 shell.logic(ui.ctx());
                 shell.show(ui);
             },
@@ -390,7 +390,7 @@ fn without_a_model_the_window_says_so() {
     let builder = Harness::builder().with_size([880.0, 600.0]).with_context_setup(prepare);
     let harness = builder.build_ui_state(
         move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
             shell.logic(ui.ctx());
             shell.show(ui);
         },

@@ -2,6 +2,7 @@
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
 use super::gallery_errands as gallery;
+use super::placing::{Place, Preparation};
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
 use crate::base::files::write_newly;
@@ -23,6 +24,8 @@ use std::time::Duration;
 const MOST_ERRANDS: usize = 32;
 /// How long the end of the program waits for the last files.
 const LAST_WAIT: Duration = Duration::from_secs(20);
+/// Characters of the prompt in a layer's name.
+const LAYER_NAME: usize = 12;
 /// Characters of the prompt in a file's name.
 const STEM: usize = 32;
 
@@ -64,6 +67,10 @@ pub enum Errand {
         files: Vec<PathBuf>,
         folder: PathBuf,
     },
+    /// Completes a recipe with what the canvas shows.
+    Prepare(Box<Preparation>),
+    /// Makes of a picture what is laid on the canvas.
+    Join(Painting),
 }
 
 /// What the clerk reports.
@@ -87,6 +94,16 @@ pub enum Report {
     },
     ForClipboard(Arc<Pixmap>),
     Imported(Vec<PathBuf>),
+    /// A recipe is complete, or why not.
+    Prepared(Box<Result<(Recipe, Place), Problem>>),
+    /// A picture for the canvas, with its layer's name and the place of its top left corner.
+    Joined {
+        name: String,
+        patch: Arc<Pixmap>,
+        at: (i32, i32),
+        /// It fills the frame.
+        fills: bool,
+    },
     Failed(Problem),
 }
 
@@ -187,6 +204,13 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         Errand::Remember { settings, path } => {
             tell(Report::Remembered(settings.write(&path)));
         }
+        Errand::Prepare(preparation) => tell(Report::Prepared(Box::new(preparation.finish()))),
+        Errand::Join(Painting { picture, recipe, place, .. }) => {
+            let Some(place) = place else { return };
+            let (patch, at) = place.joined(&picture, &recipe);
+            let fills = matches!(place, Place::Frame(_));
+            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills });
+        }
         Errand::Open(folder) => {
             // It may not be there before the first picture.
             let _ = std::fs::create_dir_all(&folder);
@@ -229,6 +253,16 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             tell(Report::Imported(arrived));
         }
     }
+}
+
+/// The beginning of the prompt.
+fn layer_name(prompt: &str) -> String {
+    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut name: String = line.chars().take(LAYER_NAME).collect();
+    if name.len() < line.len() {
+        name.push('…');
+    }
+    name
 }
 
 /// The picture within [`THUMBNAIL`] pixels a side, its shape kept.
@@ -275,7 +309,16 @@ mod tests {
     fn painting(extent: Extent, prompt: &str) -> Painting {
         let picture = Arc::new(Pixmap::new(extent));
         let (id, recipe) = (ImageId::fresh(), Arc::new(recipe(prompt)));
-        Painting { id, picture, recipe, model: "小图".into(), thumbnail: None, file: None, trail: Default::default() }
+        Painting {
+            id,
+            picture,
+            recipe,
+            model: "小图".into(),
+            thumbnail: None,
+            file: None,
+            trail: Default::default(),
+            place: None,
+        }
     }
 
     fn recipe(prompt: &str) -> Recipe {

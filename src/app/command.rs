@@ -2,8 +2,9 @@
 //! can be done stand in [`super::commands`].
 
 use super::commands::{self, Shortcut};
+use super::desk_commands::LayerChange;
 use super::wall::Act;
-use crate::base::ImageId;
+use crate::base::{ImageId, LayerId};
 use crate::recipe::Preset;
 use crate::words::Language;
 use std::path::PathBuf;
@@ -51,6 +52,12 @@ commands! {
         /// Writes the example's words into the draft and paints it; 0 to [`EXAMPLES`] - 1.
         Example(usize),
         LookAt(ImageId),
+        /// Lays a finished picture on the canvas, where it belongs.
+        PutOnCanvas(ImageId),
+        /// To the state after so many steps of the history.
+        JumpTo(usize),
+        ActivateLayer(LayerId),
+        ChangeLayer(LayerId, LayerChange),
         SetLanguage(Language),
         /// Makes a picture file part of the document.
         SendToCanvas(PathBuf),
@@ -60,7 +67,8 @@ commands! {
         Dismiss(u64),
     }
     stems [
-        "preset-faithful", "preset-article", "preset-quick", "choose-model", "example", "look-at", "unfold", "dismiss",
+        "preset-faithful", "preset-article", "preset-quick", "choose-model", "example", "look-at", "put-on-canvas", "jump-to",
+        "activate-layer", "change-layer", "unfold", "dismiss",
         "send-to-canvas", "wall-pick", "wall-select-all", "wall-select-none", "wall-look", "wall-next", "wall-previous",
         "wall-back", "wall-compare", "wall-swap", "wall-slider", "wall-favourite", "wall-delete", "wall-undo",
         "wall-reuse", "wall-to-canvas", "wall-reveal", "wall-copy", "wall-export", "wall-import", "wall-clear-filter",
@@ -161,6 +169,7 @@ commands! {
         ToolBucket => "tool-bucket",
         ToolPicker => "tool-picker",
         ToolMove => "tool-move",
+        ToolTransform => "tool-transform",
         ToolFrame => "tool-frame",
         ToolPan => "tool-pan",
         ToolZoom => "tool-zoom",
@@ -178,6 +187,10 @@ impl Command {
             Command::ChooseModel(_) => "choose-model",
             Command::Example(_) => "example",
             Command::LookAt(_) => "look-at",
+            Command::PutOnCanvas(_) => "put-on-canvas",
+            Command::JumpTo(_) => "jump-to",
+            Command::ActivateLayer(_) => "activate-layer",
+            Command::ChangeLayer(..) => "change-layer",
             Command::SetLanguage(_) => "language",
             Command::SendToCanvas(_) => "send-to-canvas",
             Command::Wall(act) => act.stem(),

@@ -2,11 +2,17 @@
 
 use crate::base::{Extent, IntRect, LayerId, Problem};
 use crate::canvas::history::Revision;
-use crate::canvas::{Change, Document, Editor, View};
+use crate::canvas::view::Viewport;
+use crate::canvas::{Change, ColourTiles, Document, Editor, View};
 use crate::imaging::Pixmap;
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
 use std::fmt;
 use std::path::PathBuf;
+
+/// Between a fitted canvas and the edge of its room, in points.
+const MAT: f64 = 32.0;
+/// A canvas smaller than its room is enlarged by whole steps up to this.
+const MOST_ENLARGED: f64 = 3.0;
 
 /// A gesture with the pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +26,10 @@ pub enum Gesture {
 /// See the module.
 pub struct Desk {
     editor: Editor,
-    /// Where one looks; `None` until the window has told how large it is, and after [`Desk::fit`].
+    /// Where one looks; `None`: the canvas is fitted into its room, whatever size that is.
     pub view: Option<View>,
+    /// The part of the window that shows the canvas; `None` until it is drawn.
+    pub room: Option<Viewport>,
     tool: ToolId,
     hand: Box<dyn Tool>,
     pressed: bool,
@@ -39,6 +47,8 @@ pub struct Desk {
     filled: Option<(LayerId, Revision)>,
     /// The document is as the program made it: its size follows the size of the next picture.
     fresh: bool,
+    /// Another document came, and the display has not seen it yet.
+    changed_over: bool,
 }
 
 impl Desk {
@@ -58,6 +68,7 @@ impl Desk {
         Self {
             editor: Editor::new(document),
             view: None,
+            room: None,
             tool,
             hand: make(tool),
             pressed: false,
@@ -68,6 +79,7 @@ impl Desk {
             path: None,
             filled: None,
             fresh: false,
+            changed_over: true,
         }
     }
 
@@ -75,16 +87,27 @@ impl Desk {
     pub fn replace(&mut self, document: Document) {
         self.stop();
         self.editor = Editor::new(document);
+        self.changed_over = true;
         (self.view, self.path, self.filled, self.fresh) = (None, None, None, false);
     }
 
-    /// A fresh canvas takes the size of the picture that is planned.
-    pub fn resize_fresh(&mut self, extent: Extent) {
+    /// A blank canvas that somebody asked for; tools and colours stay as they are.
+    pub fn renew(&mut self, extent: Extent, layer_name: &str) {
+        let Self { editor, .. } = Self::blank(extent, layer_name);
+        self.replace(editor.document().clone());
+    }
+
+    /// The frame takes the size of the picture that is planned; a fresh canvas, too.
+    pub fn follow(&mut self, extent: Extent) {
+        let frame = self.document().frame();
         if self.fresh && self.document().extent() != extent {
             let name = self.document().active_layer().map(|layer| layer.name.clone()).unwrap_or_default();
-            let kept = std::mem::replace(self, Self::blank(extent, &name));
-            (self.settings, self.other_colour, self.mask_shown) = (kept.settings, kept.other_colour, kept.mask_shown);
-            self.choose(kept.tool);
+            self.renew(extent, &name);
+            self.fresh = true;
+        } else if frame.extent() != extent && !self.is_drawing() {
+            let frame = IntRect::new(frame.x, frame.y, extent.width, extent.height);
+            // A size that is no frame's is told when it is painted.
+            let _ = self.editor.edit("edit-frame", |t| t.set_frame(frame));
         }
     }
 
@@ -162,7 +185,9 @@ impl Desk {
 
     /// What the display must draw anew since the last call.
     pub fn take_change(&mut self) -> Change {
-        self.editor.take_change()
+        let mut change = self.editor.take_change();
+        change.extent |= std::mem::take(&mut self.changed_over);
+        change
     }
 
     /// Lays a picture on the canvas as a layer of its own. A picture that fills the frame takes the place of the one
@@ -184,11 +209,13 @@ impl Desk {
         let only = (self.fresh && self.document().layers().len() == 1).then(|| self.document().active());
         let layer = self.editor.edit(step, |t| match last.or(only) {
             Some(layer) => {
-                t.replace_pixels(layer, x, y, picture)?;
-                t.rename(layer, name)?;
+                let pixels = t.pixels_mut(layer)?;
+                *pixels = ColourTiles::new();
+                pixels.put(x, y, picture);
+                t.rename_layer(layer, name)?;
                 Ok(layer)
             }
-            None => t.add_picture(name, picture, x, y),
+            None => t.paste_layer(name, picture, None, x, y),
         })?;
         self.fresh = false;
         self.filled = fills.then(|| (layer, self.editor.revision()));
@@ -201,10 +228,20 @@ impl Desk {
         seen.filter_map(|layer| layer.pixels.bounds()).any(|bounds| bounds.intersect(part).is_some())
     }
 
-    /// Shows the whole canvas, as soon as the window is drawn.
-    pub fn fit(&mut self) {
-        self.view = None;
+    /// How the canvas lies in `room`: as the artist has put it, or fitted.
+    pub fn view_in(&self, room: Viewport) -> View {
+        self.view.unwrap_or_else(|| fitted(self.document().extent(), room))
     }
+}
+
+/// The whole canvas in the room; a small one in whole steps larger.
+fn fitted(extent: Extent, room: Viewport) -> View {
+    let inner = Viewport::new(room.size.map(|side| (side - 2.0 * MAT).max(1.0)), room.pixels_per_point);
+    let view = View::fit_canvas(extent, inner);
+    let [across, down] = inner.size.map(|side| side * room.pixels_per_point);
+    let most = (across / f64::from(extent.width.max(1))).min(down / f64::from(extent.height.max(1)));
+    let steps = most.floor().min(MOST_ENLARGED);
+    if steps >= 2.0 { View { scale: steps, ..view }.snapped(room) } else { view.snapped(room) }
 }
 
 fn make(tool: ToolId) -> Box<dyn Tool> {

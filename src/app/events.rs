@@ -1,7 +1,7 @@
 //! What the worker and the clerk report, and what it does to the state.
 
 use super::clerk::Report;
-use super::state::{Painting, Said, State, Trail, View};
+use super::state::{Painting, Said, State, Trail};
 use super::update::{Effect, start_next};
 use super::wall;
 use crate::base::ImageId;
@@ -27,7 +27,8 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Event::Finished { recipe, output, .. } => {
+        Event::Finished { id, recipe, output } => {
+            let place = state.places.remove(&id);
             let model = state.model_name(&recipe);
             let trails = state.forming.as_ref().map(|forming| forming.trails.clone()).unwrap_or_default();
             let paintings: Vec<Painting> = (0u64..)
@@ -37,16 +38,28 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
                     let recipe = Recipe { seed: recipe.seed.wrapping_add(k), batch: 1, ..(*recipe).clone() };
                     let (picture, recipe) = (Arc::new(picture), Arc::new(recipe));
                     let model = model.clone();
-                    Painting { id: ImageId::fresh(), picture, recipe, model, thumbnail: None, file: None, trail }
+                    Painting {
+                        id: ImageId::fresh(),
+                        picture,
+                        recipe,
+                        model,
+                        thumbnail: None,
+                        file: None,
+                        trail,
+                        place: place.clone(),
+                    }
                 })
                 .collect();
             // Hung from the last to the first, so that the strip reads in the order of the seeds.
             paintings.iter().rev().for_each(|painting| state.hang(painting.clone()));
+            let first = paintings.first().cloned();
             let mut effects: Vec<_> = paintings.into_iter().map(Effect::Keep).collect();
+            effects.extend(first.filter(|painting| painting.place.is_some()).map(Effect::Lay));
             effects.extend(settled(state));
             effects
         }
-        Event::Failed { problem, .. } => {
+        Event::Failed { id, problem } => {
+            state.places.remove(&id);
             if problem.is_cancelled() {
                 state.say(Said::Note("note-stopped", Vec::new()));
             } else {
@@ -57,22 +70,14 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
     }
 }
 
-/// The easel is free: what was made last is looked at, and the next job begins.
+/// The easel is free: the next job begins.
 fn settled(state: &mut State) -> Vec<Effect> {
     state.forming = None;
-    let effects = start_next(state);
-    // A queue of jobs does not take the easel away from who watches it.
-    if state.view == View::Easel
-        && effects.is_empty()
-        && let Some(newest) = state.paintings.front()
-    {
-        state.view = View::Painting(newest.id);
-    }
-    effects
+    start_next(state)
 }
 
 /// Takes note of a report of the clerk.
-pub(super) fn note(state: &mut State, report: Report) {
+pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
     match report {
         Report::Thumbnail { id, thumbnail } => {
             if let Some(painting) = state.paintings.iter_mut().find(|painting| painting.id == id) {
@@ -88,6 +93,23 @@ pub(super) fn note(state: &mut State, report: Report) {
         Report::Exported(file) => {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
         }
+        Report::Prepared(prepared) => {
+            state.preparing = state.preparing.saturating_sub(1);
+            match *prepared {
+                Ok((recipe, place)) => {
+                    let id = state.ledger.enqueue(recipe);
+                    state.places.insert(id, place);
+                    return start_next(state);
+                }
+                Err(problem) => state.complain(problem),
+            }
+        }
+        Report::Joined { name, patch, at, fills } => {
+            let step = if fills { "edit-paint" } else { "edit-repaint" };
+            if let Err(problem) = state.desk.lay(step, &name, &patch, at, fills) {
+                state.complain(problem);
+            }
+        }
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}
         Report::Looked { id, stamp, picture } => wall::looked_up(&mut state.wall, id, stamp, picture),
@@ -97,4 +119,5 @@ pub(super) fn note(state: &mut State, report: Report) {
         }
         Report::Imported(files) => wall::imported(state, files),
     }
+    Vec::new()
 }

@@ -4,10 +4,13 @@
 mod clerk;
 pub mod command;
 pub mod commands;
+pub mod desk;
+pub mod desk_commands;
 pub mod events;
 mod gallery_errands;
 mod json_file;
 pub mod naming;
+pub mod placing;
 pub mod plan;
 pub mod prompt_edit;
 pub mod prompt_history;

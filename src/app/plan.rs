@@ -1,5 +1,6 @@
 //! From the draft to a recipe that the engine will take.
 
+use super::placing::{Place, Preparation};
 use super::state::State;
 use crate::base::{Extent, Problem, ProblemKind};
 use crate::recipe::check::check;
@@ -30,6 +31,36 @@ pub fn plan(state: &State) -> Result<Recipe, Problem> {
     };
     check(&recipe, &model.family)?;
     Ok(recipe)
+}
+
+/// What the canvas asks for beside the words.
+///
+/// # Errors
+/// Those of [`plan`].
+pub fn plan_on_canvas(state: &State) -> Result<Planned, Problem> {
+    let recipe = plan(state)?;
+    let document = state.desk.document();
+    let frame = document.frame();
+    let able = state.model().map(|model| model.family.abilities);
+    let canvas = document.canvas();
+    let masked = document.mask().bounds().is_some_and(|bounds| bounds.intersect(canvas).is_some());
+    let masked = masked && able.is_some_and(|able| able.inpaint);
+    let strength = state.draft.strength;
+    let seen = strength < 1.0 && state.desk.has_paint(frame) && able.is_some_and(|able| able.image_to_image);
+    let Some(model) = state.model().filter(|_| masked || seen) else {
+        return Ok(Planned::Ready(Box::new(recipe), Place::Frame(frame)));
+    };
+    let (family, document) = (model.family.clone(), document.clone());
+    Ok(Planned::Unfinished(Box::new(Preparation { recipe, family, document, strength, masked })))
+}
+
+/// See [`plan_on_canvas`].
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// Words alone; the pictures fill the frame.
+    Ready(Box<Recipe>, Place),
+    /// The canvas is needed, too.
+    Unfinished(Box<Preparation>),
 }
 
 /// A seed of 32 bits, as other programs draw them, from the system's randomness.

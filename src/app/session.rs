@@ -98,7 +98,8 @@ impl Session {
             }
             // That the settings were written is no news.
             news |= !matches!(report, Report::Remembered(Ok(())));
-            events::note(&mut self.state, report);
+            let effects = events::note(&mut self.state, report);
+            self.carry_out(effects);
         }
         while let Some(report) = self.librarian.poll() {
             news = true;
@@ -170,6 +171,8 @@ impl Session {
                 self.clerk.send(Errand::Keep { painting, folder: self.pictures_folder.clone() });
             }
             Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
+            Effect::Prepare(preparation) => self.clerk.send(Errand::Prepare(preparation)),
+            Effect::Lay(painting) => self.clerk.send(Errand::Join(painting)),
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
             Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
             Effect::AskPath { .. } | Effect::AskCopyPath(_) | Effect::FocusPrompt => return Some(effect),

@@ -2,15 +2,17 @@
 
 use super::command::Command;
 use super::commands::Keymap;
+use super::desk::Desk;
+use super::placing::Place;
 use super::settings::Settings;
 use super::wall::Wall;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
 use crate::imaging::Pixmap;
 use crate::jobs::Ledger;
 use crate::recipe::{FamilyInfo, Preset, Recipe, Sampling};
-use crate::words::Language;
+use crate::words::{Language, text_with};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +52,8 @@ pub struct Draft {
     pub negative: String,
     pub sampling: Sampling,
     pub size: Extent,
+    /// How much of what the canvas shows is painted anew, in (0, 1]; at 1 nothing of it is seen.
+    pub strength: f64,
     pub seed: Seed,
     /// 1 to 16.
     pub batch: u32,
@@ -90,6 +94,8 @@ pub struct Painting {
     pub file: Option<PathBuf>,
     /// How it formed: the preview of each step.
     pub trail: Trail,
+    /// Where on the canvas it belongs.
+    pub place: Option<Place>,
 }
 
 /// The small previews of a picture's steps, from noise to the end; those that the window was too busy for are missing.
@@ -161,6 +167,11 @@ impl Message {
 #[derive(Debug)]
 pub struct State {
     pub draft: Draft,
+    pub desk: Desk,
+    /// Where the pictures of the jobs go.
+    pub places: HashMap<JobId, Place>,
+    /// Jobs that the clerk is making ready.
+    pub preparing: usize,
     pub models: Vec<Model>,
     /// Where an artist puts more of them.
     pub models_folder: PathBuf,
@@ -197,15 +208,21 @@ impl State {
             negative: settings.negative.clone(),
             sampling,
             size,
+            strength: 1.0,
             seed: settings.seed,
             batch: settings.batch.clamp(1, 16),
             model,
         };
+        let language = settings.language.unwrap_or(language);
+        let desk = Desk::blank(size, &text_with(language, "layer-name", &[("number", "1".into())]));
         Self {
             draft,
+            desk,
+            places: HashMap::new(),
+            preparing: 0,
             models,
             models_folder: PathBuf::new(),
-            language: settings.language.unwrap_or(language),
+            language,
             shade: settings.shade,
             keymap: Keymap::new(settings.keys.clone()),
             advanced: settings.advanced,

@@ -1,12 +1,14 @@
 //! What each command does to the state, and what must be done beyond it.
 
 use super::command::{Command, EXAMPLES};
-use super::plan::{draw_seed, plan};
+use super::desk_commands;
+use super::placing::{Place, Preparation};
+use super::plan::{Planned, draw_seed, plan_on_canvas};
 use super::state::{Forming, Painting, Said, State, View};
 use super::wall;
 use crate::base::{ImageId, JobId};
 use crate::recipe::Recipe;
-use crate::words::{Language, text};
+use crate::words::{Language, text, text_with};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -19,6 +21,10 @@ pub enum Effect {
     Stop(JobId),
     /// A finished picture is saved, and its thumbnail made.
     Keep(Painting),
+    /// The clerk completes a recipe with what the canvas shows.
+    Prepare(Box<Preparation>),
+    /// A picture goes onto the canvas, to its place.
+    Lay(Painting),
     Export(Painting, PathBuf),
     /// The window asks for a path and answers with [`Command::SaveTo`].
     AskPath {
@@ -62,11 +68,34 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             state.draft.prompt = text(Language::ZhCn, &format!("example-{}", number + 1));
             generate(state)
         }
+        Command::PutOnCanvas(id) => {
+            state.view = View::Easel;
+            let frame = state.desk.document().frame();
+            let painting = state.painting(id).cloned();
+            let placed = painting.map(|painting| Painting {
+                place: Some(painting.place.clone().unwrap_or(Place::Frame(frame))),
+                ..painting
+            });
+            placed.map(Effect::Lay).into_iter().collect()
+        }
+        Command::NewDocument => {
+            new_document(state);
+            Vec::new()
+        }
         other => {
-            change(state, other);
+            if !desk_commands::carry_out(state, &other) {
+                change(state, other);
+            }
             Vec::new()
         }
     }
+}
+
+/// A blank canvas in the size of the next picture.
+fn new_document(state: &mut State) {
+    let name = text_with(state.language, "layer-name", &[("number", "1".into())]);
+    state.desk.renew(state.draft.size, &name);
+    state.view = View::Easel;
 }
 
 /// The commands that ask nothing of the world.
@@ -128,11 +157,21 @@ fn generate(state: &mut State) -> Vec<Effect> {
     if !state.draft.seed.kept {
         state.draft.seed.value = draw_seed();
     }
-    match plan(state) {
-        Ok(recipe) => {
-            state.ledger.enqueue(recipe);
+    if !state.desk.is_fresh() {
+        state.desk.stop();
+    }
+    state.desk.follow(state.draft.size);
+    match plan_on_canvas(state) {
+        Ok(Planned::Ready(recipe, place)) => {
+            let id = state.ledger.enqueue(*recipe);
+            state.places.insert(id, place);
             state.view = View::Easel;
             start_next(state)
+        }
+        Ok(Planned::Unfinished(preparation)) => {
+            state.preparing += 1;
+            state.view = View::Easel;
+            vec![Effect::Prepare(preparation)]
         }
         Err(problem) => {
             state.draft.seed.value = before;
@@ -208,6 +247,7 @@ fn step(state: &mut State, by: isize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::plan::plan;
     use crate::app::settings::Settings;
     use crate::app::state::Model;
     use crate::base::{Extent, ProblemKind};
@@ -236,6 +276,7 @@ mod tests {
             thumbnail: None,
             file: None,
             trail: Default::default(),
+            place: None,
         });
         id
     }

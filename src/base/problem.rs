@@ -113,6 +113,18 @@ kinds! {
     RecoveryUnwritable => "recovery-unwritable",
     /// What was kept of a document makes no sense. Args: file.
     RecoveryDamaged => "recovery-damaged",
+    /// The layer is locked. Args: layer.
+    LayerLocked => "layer-locked",
+    /// The layer is hidden. Args: layer.
+    LayerHidden => "layer-hidden",
+    /// The layer is no longer in the document. No args.
+    LayerMissing => "layer-missing",
+    /// The only layer of a document cannot be deleted. No args.
+    LayerLast => "layer-last",
+    /// There is no layer below to merge with. No args.
+    LayerLowest => "layer-lowest",
+    /// A stroke is not finished yet. No args.
+    StrokeOpen => "stroke-open",
     /// Something failed inside a library, with no better name. No args.
     Internal => "internal",
 }

@@ -295,7 +295,10 @@ impl Office {
     /// A panic costs one request, not the gallery: transactions undo themselves, and the copy in memory is read anew.
     fn guarded(&mut self, act: impl FnOnce(&mut Self) -> Result<(), Problem>) -> bool {
         let result = catch_unwind(AssertUnwindSafe(|| act(self))).unwrap_or_else(|_| {
-            self.scan = None;
+            if self.scan.take().is_some() {
+                self.desk.tell(Report::Refreshed(None));
+            }
+            self.store.reload()?;
             Err(Problem::new(ProblemKind::Internal).detail("the librarian stumbled"))
         });
         self.desk.tell_failure(result);

@@ -86,6 +86,14 @@ pub fn open(path: &Path) -> Result<(Connection, Option<Problem>), Problem> {
         Err(Fault::Newer(version)) => (ProblemKind::GalleryTooNew, format!("version {version}")),
         Err(Fault::Damaged(detail)) => (ProblemKind::GalleryDamaged, detail),
     };
+    replace(path, kind, detail)
+}
+
+/// Sets the database aside, which nobody has open any more, and opens a fresh one.
+///
+/// # Errors
+/// As [`open`].
+pub fn replace(path: &Path, kind: ProblemKind, detail: String) -> Result<(Connection, Option<Problem>), Problem> {
     let aside = match set_aside(path) {
         Ok(aside) => aside,
         Err(error) => return in_memory(path, &format!("{detail}; {error}")),

@@ -6,7 +6,7 @@ use super::query::{Query, Shelf};
 use super::schema;
 use super::trash::{Bin, Resting};
 use crate::base::{Extent, Problem, ProblemKind};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -52,7 +52,7 @@ impl Store {
     /// [`ProblemKind::Internal`] and [`ProblemKind::Unwritable`] if the database fails.
     pub fn open(database: &Path, folder: &Path) -> Result<(Self, Option<Problem>), Problem> {
         let (connection, problem) = schema::open(database)?;
-        let mut store = Self {
+        let with = |connection| Self {
             connection,
             database: database.to_path_buf(),
             folder: folder.to_path_buf(),
@@ -60,9 +60,20 @@ impl Store {
             favourites: Favourites::read(folder).unwrap_or_default(),
             seen: 0,
         };
-        store.forget_old_deletions()?;
-        store.fill_shelf()?;
-        Ok((store, problem))
+        let mut store = with(connection);
+        match store.forget_old_deletions().and_then(|()| store.reload()) {
+            Ok(()) => Ok((store, problem)),
+            // The check at the opening does not see everything: rows of impossible values, say.
+            Err(failure) if failure.kind == ProblemKind::Internal => {
+                drop(store);
+                let (connection, problem) =
+                    schema::replace(database, ProblemKind::GalleryDamaged, failure.to_string())?;
+                let mut store = with(connection);
+                store.reload()?;
+                Ok((store, problem))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     pub fn folder(&self) -> &Path {
@@ -132,7 +143,7 @@ impl Store {
     pub fn put(&mut self, batch: Vec<Facts>) -> Result<Vec<EntryId>, Problem> {
         let mut list = self.favourites.clone();
         let put = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             let mut entries = Vec::with_capacity(batch.len());
             for facts in batch {
                 let before: Option<(i64, bool)> = transaction
@@ -172,7 +183,7 @@ impl Store {
     /// As [`Self::put`].
     pub fn remove(&mut self, ids: &[EntryId]) -> Result<(), Problem> {
         let remove = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             for id in ids {
                 let sql = "DELETE FROM entries WHERE id = ? AND deletion IS NULL";
                 transaction.prepare_cached(sql)?.execute([id.0])?;
@@ -252,7 +263,7 @@ impl Store {
         let results = bin.discard(&files);
         let mut deletion = Deletion::default();
         let write = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             transaction.execute("INSERT INTO deletions (time) VALUES (?)", [nanoseconds(SystemTime::now())])?;
             let token = transaction.last_insert_rowid();
             for (entry, result) in entries.iter().zip(results) {
@@ -316,7 +327,7 @@ impl Store {
                 entry.facts.stamp = Stamp::of(&metadata);
             }
             let write = || {
-                let transaction = self.connection.unchecked_transaction()?;
+                let transaction = begin(&self.connection)?;
                 let path = path_to_bytes(&entry.facts.path);
                 let stale: Option<i64> = transaction
                     .prepare_cached("SELECT id FROM entries WHERE path = ? AND deletion IS NULL")?
@@ -343,7 +354,30 @@ impl Store {
     /// # Errors
     /// [`ProblemKind::Internal`] if the database fails.
     pub fn catch_up(&mut self) -> Result<(), Problem> {
-        if self.data_version()? == self.seen { Ok(()) } else { self.fill_shelf() }
+        if self.data_version()? == self.seen { Ok(()) } else { self.reload() }
+    }
+
+    /// Reads everything from the database again.
+    ///
+    /// # Errors
+    /// [`ProblemKind::Internal`] if the database fails.
+    pub fn reload(&mut self) -> Result<(), Problem> {
+        let seen = self.data_version()?;
+        let mut shelf = Shelf::default();
+        let mut read = || {
+            let sql = format!("SELECT {COLUMNS} FROM entries WHERE deletion IS NULL");
+            let mut statement = self.connection.prepare(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if let Some(entry) = entry_of(row)? {
+                    shelf.put(&entry);
+                }
+            }
+            Ok(())
+        };
+        read().map_err(|e| self.failed(e))?;
+        (self.shelf, self.seen) = (shelf, seen);
+        Ok(())
     }
 
     /// Ids and paths of the marked entries.
@@ -376,7 +410,7 @@ impl Store {
     /// Writes the marks of the index alone.
     fn mark(&mut self, changes: &[(EntryId, bool)]) -> Result<(), Problem> {
         let write = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             for (id, favourite) in changes {
                 let sql = "UPDATE entries SET favourite = ? WHERE id = ?";
                 transaction.prepare_cached(sql)?.execute(params![favourite, id.0])?;
@@ -399,32 +433,13 @@ impl Store {
     fn forget_old_deletions(&mut self) -> Result<(), Problem> {
         let oldest = nanoseconds(SystemTime::now().checked_sub(UNDONE_FOR).unwrap_or(SystemTime::UNIX_EPOCH));
         let forget = || {
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = begin(&self.connection)?;
             let old = "SELECT token FROM deletions WHERE time < ?";
             transaction.execute(&format!("DELETE FROM entries WHERE deletion IN ({old})"), [oldest])?;
             transaction.execute("DELETE FROM deletions WHERE time < ?", [oldest])?;
             transaction.commit()
         };
         forget().map_err(|e| self.failed(e))
-    }
-
-    fn fill_shelf(&mut self) -> Result<(), Problem> {
-        let seen = self.data_version()?;
-        let mut shelf = Shelf::default();
-        let mut read = || {
-            let sql = format!("SELECT {COLUMNS} FROM entries WHERE deletion IS NULL");
-            let mut statement = self.connection.prepare(&sql)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                if let Some(entry) = entry_of(row)? {
-                    shelf.put(&entry);
-                }
-            }
-            Ok(())
-        };
-        read().map_err(|e| self.failed(e))?;
-        (self.shelf, self.seen) = (shelf, seen);
-        Ok(())
     }
 
     fn data_version(&self) -> Result<i64, Problem> {
@@ -441,6 +456,11 @@ impl Store {
         };
         Problem::new(kind).at(&self.database).detail(error)
     }
+}
+
+/// A transaction that writes: it waits for another window's at the beginning, where waiting helps.
+fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
 }
 
 /// Inserts a row, or writes over the one with the id.

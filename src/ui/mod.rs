@@ -1,13 +1,16 @@
 //! The window: egui and nothing of the engine. It shows [`crate::app::State`] and sends [`crate::app::Command`]s.
 
+mod canvas_panel;
 mod canvas_view;
 mod dialogs;
 mod farewell;
 mod fonts;
 mod gallery;
+pub mod history_panel;
 pub mod icons;
 mod input;
 mod keys;
+mod layers_panel;
 mod parameters;
 mod prompt_panel;
 mod shell;
@@ -16,6 +19,9 @@ mod textures;
 mod theme;
 mod timeline;
 mod toasts;
+mod tool_bar;
+mod tool_options;
+mod upload;
 pub mod viewport;
 mod widgets;
 

@@ -1,17 +1,22 @@
 //! The window as a whole: where its parts stand, and how a frame goes.
 
+use super::canvas_panel::CanvasPanel;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
 use super::gallery::{self, Gallery};
 use super::icons::{Icon, seal};
 use super::input::{Composition, commands};
+use super::layers_panel::LayersPanel;
 use super::textures::Textures;
 use super::theme::{GRID, MARGIN, PANEL_WIDTH, serif, set_shade, tokens};
 use super::widgets::{icon_button, link, tip, wide_button};
-use super::{canvas_view, fonts, parameters, prompt_panel, strip, theme, toasts};
+use super::{
+    canvas_view, fonts, history_panel, parameters, prompt_panel, strip, theme, timeline, toasts, tool_bar, tool_options,
+};
 use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
 use crate::base::{Problem, ProblemKind};
 use crate::words::{Language, text};
+use eframe::egui_wgpu::RenderState;
 use egui::{
     Align, CentralPanel, Context, Frame, Layout, Margin, Panel, RichText, ScrollArea, Stroke, Ui, Vec2,
     ViewportBuilder, vec2,
@@ -21,6 +26,10 @@ use std::time::{Duration, Instant};
 /// Size of the window at the first start, in points.
 const SIZE: [f32; 2] = [1280.0, 800.0];
 const LEAST_SIZE: [f32; 2] = [880.0, 600.0];
+/// Width of the panel with layers and history, in points.
+const LAYERS_WIDTH: f32 = 32.0 * GRID;
+/// Height of the row that tells how far the job is.
+const PROGRESS: f32 = 5.0 * GRID;
 /// While a job runs, its time is counted down at this pace.
 const COUNT_DOWN: Duration = Duration::from_secs(1);
 
@@ -39,7 +48,8 @@ pub fn run(setup: Setup) -> Result<(), Problem> {
     let options = eframe::NativeOptions { viewport, centered: true, ..Default::default() };
     let create = Box::new(|creation: &eframe::CreationContext<'_>| {
         prepare(&creation.egui_ctx);
-        let shell: Box<dyn eframe::App> = Box::new(Shell::new(&creation.egui_ctx, setup));
+        let card = creation.wgpu_render_state.as_ref();
+        let shell: Box<dyn eframe::App> = Box::new(Shell::new(&creation.egui_ctx, card, setup));
         Ok(shell)
     });
     eframe::run_native("danqing", options, create).map_err(|error| {
@@ -63,6 +73,10 @@ pub fn prepare(ctx: &Context) {
 pub struct Shell {
     session: Session,
     textures: Textures,
+    canvas: CanvasPanel,
+    layers: LayersPanel,
+    /// The step of the timeline that is looked back at, as of the last frame.
+    glance: Option<usize>,
     dialogs: Dialogs,
     composition: Composition,
     farewell: Farewell,
@@ -73,12 +87,16 @@ pub struct Shell {
 
 impl Shell {
     /// Starts the session; its threads ask `ctx` for a repaint when they have news.
-    pub fn new(ctx: &Context, setup: Setup) -> Self {
+    /// Without a graphics card (`None`) the canvas stays empty.
+    pub fn new(ctx: &Context, card: Option<&RenderState>, setup: Setup) -> Self {
         let waker = ctx.clone();
         let session = Session::start(setup, move || waker.request_repaint());
         Self {
             session,
             textures: Textures::default(),
+            canvas: CanvasPanel::new(card),
+            layers: LayersPanel::default(),
+            glance: None,
             dialogs: Dialogs::default(),
             composition: Composition::default(),
             farewell: Farewell::default(),
@@ -126,49 +144,36 @@ impl Shell {
             self.command(&ctx, command);
         }
         let t = tokens(ui);
-        let margin = Margin::same(MARGIN as i8);
         self.farewell.look(&ctx, &self.session.state);
-        let Self { session, textures, farewell, gallery, .. } = self;
+        let Self { session, textures, canvas, layers, glance, farewell, gallery, .. } = self;
         let state = &mut session.state;
         state.wall.composing = self.composition.is_open();
         let in_gallery = state.view == View::Gallery;
 
-        Panel::left("desk")
-            .exact_size(PANEL_WIDTH)
-            .resizable(false)
-            .show_separator_line(false)
-            .frame(Frame::new().fill(t.panel))
-            .show(ui, |ui| {
-                let edge = Stroke::new(1.0, t.line);
-                ui.painter().vline(ui.max_rect().right() - 0.5, ui.max_rect().y_range(), edge);
-                header(ui, state, &mut out);
-                actions(ui, state, &mut out);
-                CentralPanel::no_frame().show(ui, |ui| {
-                    let inner = Margin { top: 0, bottom: 8, ..margin };
-                    ScrollArea::vertical().auto_shrink(false).content_margin(inner).show(ui, |ui| {
-                        out.extend(prompt_panel::model(ui, state).map(Command::ChooseModel));
-                        ui.add_space(GRID);
-                        prompt_panel::show(ui, state);
-                        ui.add_space(GRID);
-                        parameters::show(ui, state, &mut out);
-                    });
-                });
-            });
-        if strip::is_wanted(state) && !in_gallery {
-            Panel::bottom("strip")
-                .exact_size(strip::HEIGHT)
-                .resizable(false)
-                .show_separator_line(false)
-                .frame(Frame::new().fill(t.panel))
-                .show(ui, |ui| strip::show(ui, state, textures, &mut out));
+        let alone = state.desk.canvas_only && state.view == View::Easel;
+        if !alone {
+            desk(ui, state, &mut out);
         }
-        CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
-            if in_gallery {
-                gallery.show(ui, state, &mut out);
-            } else {
+        if strip::is_wanted(state) && !alone && !in_gallery {
+            *glance = bottom(ui, state, textures, &mut out);
+        }
+        let empty = state.desk.is_fresh() && state.forming.is_none() && state.preparing == 0;
+        if in_gallery {
+            CentralPanel::no_frame()
+                .frame(Frame::new().fill(t.ground))
+                .show(ui, |ui| gallery.show(ui, state, &mut out));
+        } else if state.view != View::Easel || empty {
+            CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
                 canvas_view::show(ui, state, textures, &mut out);
+            });
+        } else {
+            if !alone {
+                beside(ui, state, textures, layers, &mut out);
             }
-        });
+            CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
+                canvas.show(ui, state, *glance);
+            });
+        }
         toasts::show(&ctx, state, &mut out);
         farewell.show(&ctx, state);
 
@@ -217,6 +222,78 @@ impl eframe::App for Shell {
     fn on_exit(&mut self) {
         self.session.remember();
     }
+}
+
+/// The left panel: what shall be painted, and how.
+fn desk(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
+    let t = tokens(ui);
+    let margin = Margin::same(MARGIN as i8);
+    Panel::left("desk")
+        .exact_size(PANEL_WIDTH)
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(Frame::new().fill(t.panel))
+        .show(ui, |ui| {
+            edge(ui, ui.max_rect().right() - 0.5);
+            header(ui, state, out);
+            actions(ui, state, out);
+            CentralPanel::no_frame().show(ui, |ui| {
+                let inner = Margin { top: 0, bottom: 8, ..margin };
+                ScrollArea::vertical().auto_shrink(false).content_margin(inner).show(ui, |ui| {
+                    out.extend(prompt_panel::model(ui, state).map(Command::ChooseModel));
+                    ui.add_space(GRID);
+                    prompt_panel::show(ui, state);
+                    ui.add_space(GRID);
+                    parameters::show(ui, state, out);
+                });
+            });
+        });
+}
+
+/// Under the canvas: how the picture formed, and what was made. Gives the step that is looked back at.
+fn bottom(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<Command>) -> Option<usize> {
+    let t = tokens(ui);
+    let panel = |id: &'static str, height: f32| {
+        let panel = Panel::bottom(id).exact_size(height).resizable(false).show_separator_line(false);
+        panel.frame(Frame::new().fill(t.panel))
+    };
+    panel("strip", strip::HEIGHT).show(ui, |ui| strip::show(ui, state, textures, out));
+    let trail = timeline::shown(state)?.clone();
+    panel("timeline", timeline::HEIGHT).show(ui, |ui| timeline::show(ui, state, &trail, textures)).inner
+}
+
+/// Round the canvas: layers and history, the tool's options, the tools, and how far the job is.
+fn beside(ui: &mut Ui, state: &mut State, textures: &mut Textures, layers: &mut LayersPanel, out: &mut Vec<Command>) {
+    let t = tokens(ui);
+    let fill = Frame::new().fill(t.panel);
+    let panel = |panel: Panel| panel.resizable(false).show_separator_line(false);
+    let right = panel(Panel::right("layers and history")).exact_size(LAYERS_WIDTH).frame(fill);
+    right.show(ui, |ui| {
+        edge(ui, ui.max_rect().left() + 0.5);
+        let inner = Frame::new().inner_margin(Margin { left: 16, right: 12, top: 12, bottom: 8 });
+        let height = (ui.available_height() * 0.4).min(36.0 * GRID);
+        panel(Panel::bottom("history")).exact_size(height).frame(inner).show(ui, |ui| {
+            history_panel::show(ui, state, out);
+        });
+        CentralPanel::no_frame().frame(inner).show(ui, |ui| layers.show(ui, state, textures, out));
+    });
+    let top = panel(Panel::top("tool options")).exact_size(tool_options::HEIGHT).frame(fill);
+    top.show(ui, |ui| tool_options::show(ui, state, out));
+    let left = panel(Panel::left("tools")).exact_size(tool_bar::WIDTH).frame(fill);
+    left.show(ui, |ui| tool_bar::show(ui, state, out));
+    if state.forming.is_some() {
+        let inner = fill.inner_margin(Margin::symmetric(16, 0));
+        let row = panel(Panel::bottom("progress")).exact_size(PROGRESS).frame(inner);
+        row.show(ui, |ui| {
+            let place = ui.max_rect();
+            canvas_view::progress(ui, place, state, t);
+        });
+    }
+}
+
+/// A fine line down the edge of a panel.
+fn edge(ui: &Ui, x: f32) {
+    ui.painter().vline(x, ui.max_rect().y_range(), Stroke::new(1.0, tokens(ui).line));
 }
 
 /// Seal and name, and the two switches.

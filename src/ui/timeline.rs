@@ -4,7 +4,7 @@ use super::textures::Textures;
 use super::theme::{GRID, MARGIN, SMALL, Tokens, sans, tokens};
 use crate::app::State;
 use crate::app::state::Trail;
-use crate::words::{text, text_with};
+use crate::words::text_with;
 use egui::{
     Align2, CornerRadius, Image, Margin, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     load::SizedTexture, pos2, vec2,
@@ -34,7 +34,8 @@ pub fn show(ui: &mut Ui, state: &State, trail: &Trail, textures: &mut Textures) 
     scroll.stick_to_right(running).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            for (k, texture) in textures.trail(ui.ctx(), trail).enumerate() {
+            let ctx = ui.ctx().clone();
+            for (k, texture) in textures.trail(&ctx, trail).enumerate() {
                 let size = texture.size_vec2();
                 let width = (TILE * size.x / size.y.max(1.0)).clamp(TILE * 0.5, TILE * 2.0).round();
                 let (rect, response) = ui.allocate_exact_size(vec2(width, TILE), Sense::click());
@@ -66,9 +67,4 @@ fn number(ui: &Ui, rect: Rect, number: usize, t: &Tokens) {
     ui.painter().rect_filled(place, CornerRadius::same(3), t.cinnabar);
     let at = Align2::CENTER_CENTER.align_size_within_rect(words.size(), place).min;
     ui.painter().galley(at, words, t.on_cinnabar);
-}
-
-/// The name of the row, for those who do not see it.
-pub fn name(state: &State) -> String {
-    text(state.language, "label-timeline")
 }

@@ -122,6 +122,7 @@ pub enum IconId {
     Softer,
     Stop,
     Swap,
+    Transform,
     Undo,
     Up,
     Wand,

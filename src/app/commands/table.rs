@@ -35,6 +35,31 @@ fn studio(_: &State) -> bool {
     false
 }
 
+/// The canvas is what one looks at.
+fn painting_room(state: &State) -> bool {
+    state.view == View::Easel
+}
+
+fn undoable(state: &State) -> bool {
+    painting_room(state) && (state.desk.is_drawing() || state.desk.editor().history().position() > 0)
+}
+
+fn redoable(state: &State) -> bool {
+    painting_room(state) && state.desk.editor().history().redo_name().is_some()
+}
+
+fn selected(state: &State) -> bool {
+    painting_room(state) && state.desk.document().selection().is_some()
+}
+
+fn masked(state: &State) -> bool {
+    painting_room(state) && !state.desk.document().mask().is_empty()
+}
+
+fn layered(state: &State) -> bool {
+    painting_room(state) && state.desk.document().layers().len() > 1
+}
+
 fn working(state: &State) -> bool {
     state.ledger.running().is_some()
 }
@@ -74,7 +99,7 @@ macro_rules! table {
 
 table! {
     File {
-        C::NewDocument, Document, [ctrl(K::N)], studio;
+        C::NewDocument, Document, [ctrl(K::N)], always;
         C::OpenFile, Folder, [ctrl(K::O)], studio;
         C::Save, Save, [ctrl(K::S)], studio;
         C::SaveAsProject, Save, [ctrl_shift(K::S)], studio;
@@ -84,46 +109,46 @@ table! {
         C::OpenModels, Folder, [], always;
     }
     Edit {
-        C::Undo, Undo, [ctrl(K::Z)], studio;
-        C::Redo, Redo, [ctrl_shift(K::Z), ctrl(K::Y)], studio;
+        C::Undo, Undo, [ctrl(K::Z)], undoable;
+        C::Redo, Redo, [ctrl_shift(K::Z), ctrl(K::Y)], redoable;
     }
     Select {
-        C::SelectAll, SelectAll, [ctrl(K::A)], studio;
-        C::Deselect, Deselect, [ctrl(K::D)], studio;
-        C::InvertSelection, Invert, [ctrl_shift(K::I)], studio;
+        C::SelectAll, SelectAll, [ctrl(K::A)], painting_room;
+        C::Deselect, Deselect, [ctrl(K::D)], selected;
+        C::InvertSelection, Invert, [ctrl_shift(K::I)], selected;
     }
     Mask {
-        C::MaskClear, Clear, [ctrl(K::Backspace)], studio;
-        C::MaskFill, Fill, [], studio;
-        C::MaskInvert, Invert, [ctrl(K::I)], studio;
-        C::MaskGrow, Grow, [], studio;
-        C::MaskShrink, Shrink, [], studio;
-        C::MaskFeather, Feather, [], studio;
-        C::MaskFromSelection, Mask, [], studio;
-        C::MaskFromAlpha, Mask, [], studio;
-        C::ToggleMaskOverlay, Eye, [key(K::Q)], studio;
+        C::MaskClear, Clear, [ctrl(K::Backspace)], masked;
+        C::MaskFill, Fill, [], painting_room;
+        C::MaskInvert, Invert, [ctrl(K::I)], painting_room;
+        C::MaskGrow, Grow, [], masked;
+        C::MaskShrink, Shrink, [], masked;
+        C::MaskFeather, Feather, [], masked;
+        C::MaskFromSelection, Mask, [], selected;
+        C::MaskFromAlpha, Mask, [], painting_room;
+        C::ToggleMaskOverlay, Eye, [key(K::Q)], painting_room;
     }
     Layer {
-        C::LayerAdd, Add, [ctrl_shift(K::N)], studio;
-        C::LayerDuplicate, Duplicate, [ctrl(K::J)], studio;
-        C::LayerDelete, Delete, [], studio;
-        C::LayerUp, Up, [ctrl(K::CloseBracket)], studio;
-        C::LayerDown, Down, [ctrl(K::OpenBracket)], studio;
-        C::LayerMergeDown, Merge, [ctrl_shift(K::E)], studio;
-        C::LayerFlatten, Flatten, [], studio;
-        C::LayerToggleVisible, Eye, [], studio;
-        C::LayerClear, Clear, [key(K::Delete)], studio;
+        C::LayerAdd, Add, [ctrl_shift(K::N)], painting_room;
+        C::LayerDuplicate, Duplicate, [ctrl(K::J)], painting_room;
+        C::LayerDelete, Delete, [], layered;
+        C::LayerUp, Up, [ctrl(K::CloseBracket)], layered;
+        C::LayerDown, Down, [ctrl(K::OpenBracket)], layered;
+        C::LayerMergeDown, Merge, [ctrl_shift(K::E)], layered;
+        C::LayerFlatten, Flatten, [], layered;
+        C::LayerToggleVisible, Eye, [], painting_room;
+        C::LayerClear, Clear, [key(K::Delete)], painting_room;
     }
     View {
-        C::ZoomIn, ZoomIn, [ctrl(K::Equals), ctrl(K::Plus)], studio;
-        C::ZoomOut, ZoomOut, [ctrl(K::Minus)], studio;
-        C::ZoomFit, Fit, [ctrl(K::Num0)], studio;
-        C::ZoomActual, ZoomActual, [ctrl(K::Num1)], studio;
-        C::RotateLeft, RotateLeft, [key(K::Num4)], studio;
-        C::RotateReset, RotateReset, [key(K::Num5)], studio;
-        C::RotateRight, RotateRight, [key(K::Num6)], studio;
+        C::ZoomIn, ZoomIn, [ctrl(K::Equals), ctrl(K::Plus)], painting_room;
+        C::ZoomOut, ZoomOut, [ctrl(K::Minus)], painting_room;
+        C::ZoomFit, Fit, [ctrl(K::Num0)], painting_room;
+        C::ZoomActual, ZoomActual, [ctrl(K::Num1)], painting_room;
+        C::RotateLeft, RotateLeft, [key(K::Num4)], painting_room;
+        C::RotateReset, RotateReset, [key(K::Num5)], painting_room;
+        C::RotateRight, RotateRight, [key(K::Num6)], painting_room;
         C::BeforeAfter, Compare, [key(K::Backslash)], studio;
-        C::CanvasOnly, Canvas, [key(K::Tab)], studio;
+        C::CanvasOnly, Canvas, [key(K::Tab)], painting_room;
     }
     Generate {
         C::Generate, Generate, [ctrl(K::Enter)], always;
@@ -148,24 +173,25 @@ table! {
         C::ReuseSeed, Pin, [], looking;
     }
     Tools {
-        C::ToolBrush, Brush, [key(K::B)], studio;
-        C::ToolEraser, Eraser, [key(K::E)], studio;
-        C::ToolMaskBrush, MaskBrush, [key(K::P)], studio;
-        C::ToolRectangle, Rectangle, [key(K::M)], studio;
-        C::ToolEllipse, Ellipse, [shift(K::M)], studio;
-        C::ToolLasso, Lasso, [key(K::L)], studio;
-        C::ToolWand, Wand, [key(K::W)], studio;
-        C::ToolBucket, Bucket, [key(K::K)], studio;
-        C::ToolPicker, Picker, [key(K::I)], studio;
-        C::ToolMove, Move, [key(K::V)], studio;
-        C::ToolFrame, Frame, [key(K::C)], studio;
-        C::ToolPan, Hand, [key(K::H)], studio;
-        C::ToolZoom, Zoom, [key(K::Z)], studio;
-        C::BrushLarger, Larger, [key(K::CloseBracket)], studio;
-        C::BrushSmaller, Smaller, [key(K::OpenBracket)], studio;
-        C::BrushHarder, Harder, [shift(K::CloseBracket)], studio;
-        C::BrushSofter, Softer, [shift(K::OpenBracket)], studio;
-        C::SwapColours, Swap, [key(K::X)], studio;
+        C::ToolBrush, Brush, [key(K::B)], painting_room;
+        C::ToolEraser, Eraser, [key(K::E)], painting_room;
+        C::ToolMaskBrush, MaskBrush, [key(K::P)], painting_room;
+        C::ToolRectangle, Rectangle, [key(K::M)], painting_room;
+        C::ToolEllipse, Ellipse, [shift(K::M)], painting_room;
+        C::ToolLasso, Lasso, [key(K::L)], painting_room;
+        C::ToolWand, Wand, [key(K::W)], painting_room;
+        C::ToolBucket, Bucket, [key(K::K)], painting_room;
+        C::ToolPicker, Picker, [key(K::I)], painting_room;
+        C::ToolMove, Move, [key(K::V)], painting_room;
+        C::ToolTransform, Transform, [ctrl(K::T)], painting_room;
+        C::ToolFrame, Frame, [key(K::C)], painting_room;
+        C::ToolPan, Hand, [key(K::H)], painting_room;
+        C::ToolZoom, Zoom, [key(K::Z)], painting_room;
+        C::BrushLarger, Larger, [key(K::CloseBracket)], painting_room;
+        C::BrushSmaller, Smaller, [key(K::OpenBracket)], painting_room;
+        C::BrushHarder, Harder, [shift(K::CloseBracket)], painting_room;
+        C::BrushSofter, Softer, [shift(K::OpenBracket)], painting_room;
+        C::SwapColours, Swap, [key(K::X)], painting_room;
     }
     Window {
         C::Palette, Palette, [ctrl(K::K), ctrl_shift(K::P)], studio;

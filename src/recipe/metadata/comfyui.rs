@@ -13,7 +13,9 @@ use std::collections::{HashSet, VecDeque};
 pub const SOURCE: &str = "comfyui";
 
 /// Nodes that one search looks at.
-const MOST_VISITS: usize = 4096;
+const MOST_VISITS: usize = 1024;
+/// Nodes of the searches that are many: from each of these nodes, for a number or the like, over as many.
+const FEW: usize = 64;
 /// Texts that are joined into one prompt.
 const MOST_TEXTS: usize = 16;
 /// Inputs that text encoders and text nodes have words in.
@@ -84,12 +86,13 @@ impl Graph {
         Some((node?, output.as_u64().unwrap_or(0)))
     }
 
-    /// Nodes from `start` (itself included) upwards, the nearest first, along the inputs that `along` allows.
-    fn upwards<'a>(&'a self, start: Node<'a>, along: impl Fn(&str) -> bool) -> Vec<Node<'a>> {
+    /// At most `most` nodes from `start` (itself included) upwards, the nearest first, along the inputs that `along`
+    /// allows.
+    fn upwards<'a>(&'a self, start: Node<'a>, most: usize, along: impl Fn(&str) -> bool) -> Vec<Node<'a>> {
         let (mut seen, mut queue, mut found) = (HashSet::from([start.id]), VecDeque::from([start]), Vec::new());
         while let Some(node) = queue.pop_front() {
             found.push(node);
-            if found.len() >= MOST_VISITS {
+            if found.len() >= most {
                 break;
             }
             for (name, value) in node.inputs {
@@ -108,7 +111,7 @@ impl Graph {
         let sampler = self.sampler()?;
         let mut read = ReadRecipe { noise: Some(NoiseSource::TorchCpu), source: SOURCE, ..ReadRecipe::default() };
         // Newer samplers have their parts in nodes of their own.
-        let parts = self.upwards(sampler, |name| ["noise", "guider", "sampler", "sigmas"].contains(&name));
+        let parts = self.upwards(sampler, FEW, |name| ["noise", "guider", "sampler", "sigmas"].contains(&name));
         let number = |keys: &[&str]| parts.iter().find_map(|node| self.number(*node, keys));
         read.seed = number(&["seed", "noise_seed"]).and_then(|value| value.as_u64());
         read.steps = number(&["steps"]).and_then(|value| value.as_u64()?.try_into().ok());
@@ -134,9 +137,9 @@ impl Graph {
         let latent = sampler.inputs.get("latent_image").or_else(|| sampler.inputs.get("latent"));
         if let Some((latent, _)) = latent.and_then(|value| self.link(value)) {
             let along = |name: &str| !["positive", "negative", "model", "vae", "clip"].contains(&name);
-            read.size = self.upwards(latent, along).into_iter().find_map(|node| self.size(node));
+            read.size = self.upwards(latent, FEW, along).into_iter().find_map(|node| self.size(node));
         }
-        for node in self.upwards(sampler, |name| name == "model" || name == "guider") {
+        for node in self.upwards(sampler, FEW, |name| name == "model" || name == "guider") {
             let given = |keys: &[&str]| keys.iter().find_map(|key| node.inputs.get(*key)?.as_str());
             if let Some(file) = given(&["ckpt_name", "unet_name", "model_name", "base_ckpt_name"]) {
                 read.model.get_or_insert_with(|| stem(file).to_owned());
@@ -159,7 +162,8 @@ impl Graph {
                 || (node.class.starts_with("KSampler") && seeded)
         };
         let saves = nodes().filter(|node| node.class.contains("Save") || node.class.contains("Preview"));
-        let reached = saves.filter_map(|end| self.upwards(end, |_| true).into_iter().rfind(samples));
+        let reached =
+            saves.take(FEW).filter_map(|end| self.upwards(end, MOST_VISITS, |_| true).into_iter().rfind(samples));
         reached.into_iter().next().or_else(|| nodes().find(samples))
     }
 
@@ -177,7 +181,7 @@ impl Graph {
                 _ => None,
             })
         };
-        self.upwards(from, |name| names().any(|key| key == name)).into_iter().find_map(own)
+        self.upwards(from, FEW, |name| names().any(|key| key == name)).into_iter().find_map(own)
     }
 
     fn size(&self, node: Node<'_>) -> Option<Extent> {
@@ -376,10 +380,16 @@ mod tests {
     fn a_graph_of_many_nodes_is_not_followed_for_ever() {
         let mut graph = Map::new();
         for id in 0..20_000u32 {
-            let inputs = json!({"conditioning": [(id + 1).to_string(), 0], "other": [(id + 2).to_string(), 0]});
-            graph.insert(id.to_string(), json!({"class_type": "X", "inputs": inputs}));
+            let next = json!([(id + 1).to_string(), 0]);
+            let inputs = json!({"conditioning": next, "model": next, "noise": next, "width": next, "height": next,
+                "lora_name": "x", "strength_model": next, "seed": next, "other": [(id + 2).to_string(), 0]});
+            graph.insert(id.to_string(), json!({"class_type": "SaveX", "inputs": inputs}));
         }
-        graph.insert("s".into(), json!({"class_type": "KSampler", "inputs": {"seed": 1, "positive": ["0", 0]}}));
+        graph.insert(
+            "s".into(),
+            json!({"class_type": "KSampler", "inputs": {"seed": 1,
+            "positive": ["0", 0], "model": ["0", 0], "noise": ["0", 0], "latent_image": ["0", 0]}}),
+        );
         let read = read_json(&Value::Object(graph)).unwrap();
         assert_eq!((read.prompt.as_str(), read.seed), ("", Some(1)));
     }

@@ -166,4 +166,4 @@ pub const SHRINK: &[Mark] = &[
     Line(&[(-6.6, -2.0), (-4.6, 0.0), (-6.6, 2.0)]),
     Line(&[(6.6, -2.0), (4.6, 0.0), (6.6, 2.0)]),
 ];
-pub const FEATHER: &[Mark] = &[Disc((0.0, 0.0), 2.8), Dashes((0.0, 0.0), 4.9, 8), Dashes((0.0, 0.0), 7.0, 16)];
+pub const FEATHER: &[Mark] = &[Disc((0.0, 0.0), 3.2), Dashes((0.0, 0.0), 6.2, 9)];

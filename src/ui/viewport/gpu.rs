@@ -3,14 +3,14 @@
 use super::atlas::Atlas;
 use super::slot::{self, SLOT_TEXELS, TILE_TEXELS, Texel};
 use super::table::{Entry, Plane, Table};
-use super::uniform::Uniform;
+use super::uniform::{Uniform, Variant};
 use super::view::{Visible, tiles_of};
 use super::{Pixels, TILE, ViewParams};
 use crate::base::Extent;
 use eframe::egui_wgpu::RenderState;
 use eframe::wgpu;
 use egui::Rect;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -38,9 +38,19 @@ impl Change {
     }
 }
 
+/// A view that can be drawn: where its numbers lie, and what it has.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    offset: u32,
+    variant: Variant,
+}
+
 /// See the module.
 pub struct Gpu {
-    pipeline: wgpu::RenderPipeline,
+    module: wgpu::ShaderModule,
+    format: wgpu::TextureFormat,
+    /// One for each kind of view that there was.
+    pipelines: BTreeMap<Variant, wgpu::RenderPipeline>,
     layout: wgpu::BindGroupLayout,
     numbers: wgpu::Buffer,
     group: wgpu::BindGroup,
@@ -51,7 +61,7 @@ pub struct Gpu {
     preview: wgpu::Texture,
     has_preview: bool,
     next_preview: Option<Option<Pixels>>,
-    waiting: HashMap<(Plane, u32), Change>,
+    waiting: BTreeMap<(Plane, u32), Change>,
     waiting_bytes: usize,
     next_view: u32,
 }
@@ -62,7 +72,9 @@ impl Gpu {
         let device = &state.device;
         caught(device, || {
             let layout = layout(device);
-            let pipeline = pipeline(device, &layout, state.target_format);
+            let module = device.create_shader_module(wgpu::include_wgsl!("viewport.wgsl"));
+            let plain = Variant { taps: 1, masked: false, previewed: false, outlined: false };
+            let pipelines = BTreeMap::from([(plain, pipeline(device, &module, &layout, state.target_format, plain))]);
             let numbers = device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("views"),
                 size: u64::from(VIEWS * STRIDE),
@@ -74,7 +86,9 @@ impl Gpu {
             let preview = preview_texture(device, Extent::new(1, 1));
             let group = group(device, &layout, &numbers, &table, &colors, &coverages, &preview);
             Self {
-                pipeline,
+                module,
+                format: state.target_format,
+                pipelines,
                 layout,
                 numbers,
                 group,
@@ -85,7 +99,7 @@ impl Gpu {
                 preview,
                 has_preview: false,
                 next_preview: None,
-                waiting: HashMap::new(),
+                waiting: BTreeMap::new(),
                 waiting_bytes: 0,
                 next_view: 0,
             }
@@ -140,7 +154,7 @@ impl Gpu {
     }
 
     /// Readies a frame: sends tiles worth `budget` bytes (at least one), those that are seen first, and the numbers of a
-    /// view. Returns where these lie.
+    /// view.
     pub fn prepare(
         &mut self,
         device: &wgpu::Device,
@@ -149,7 +163,7 @@ impl Gpu {
         rect: Rect,
         pixels_per_point: f32,
         budget: usize,
-    ) -> u32 {
+    ) -> Ready {
         let mut rebind = self.send_preview(device, queue);
         if !self.waiting.is_empty() {
             rebind |= self.send_tiles(device, queue, &Visible::new(&params.to_screen, rect, self.extent), budget);
@@ -163,12 +177,19 @@ impl Gpu {
         let offset = self.next_view * STRIDE;
         self.next_view = (self.next_view + 1) % VIEWS;
         queue.write_buffer(&self.numbers, u64::from(offset), bytemuck::bytes_of(&uniform));
-        offset
+        let variant = uniform.variant();
+        self.pipelines
+            .entry(variant)
+            .or_insert_with(|| pipeline(device, &self.module, &self.layout, self.format, variant));
+        Ready { offset, variant }
     }
 
-    pub fn draw(&self, pass: &mut wgpu::RenderPass<'static>, offset: u32) {
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.group, &[offset]);
+    pub fn draw(&self, pass: &mut wgpu::RenderPass<'static>, ready: Ready) {
+        let Some(pipeline) = self.pipelines.get(&ready.variant) else {
+            return;
+        };
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, &self.group, &[ready.offset]);
         pass.draw(0..3, 0..1);
     }
 
@@ -222,22 +243,20 @@ impl Gpu {
     fn choose(&mut self, seen: &Visible, budget: usize) -> Vec<((Plane, u32), Change)> {
         if self.waiting_bytes <= budget {
             self.waiting_bytes = 0;
-            return self.waiting.drain().collect();
+            return std::mem::take(&mut self.waiting).into_iter().collect();
         }
-        let mut keys: Vec<(Plane, u32)> = self.waiting.keys().copied().collect();
-        keys.sort_unstable_by_key(|&(plane, tile)| (!seen.contains(tile), tile, plane));
-        let (mut spent, mut chosen) = (0, Vec::new());
-        for key in keys {
-            if spent > 0 && spent >= budget {
-                break;
-            }
-            if let Some(change) = self.waiting.remove(&key) {
+        let (mut spent, mut keys) = (0, Vec::new());
+        for wanted in [true, false] {
+            for (key, change) in self.waiting.iter().filter(|((_, tile), _)| seen.contains(*tile) == wanted) {
+                if spent > 0 && spent >= budget {
+                    break;
+                }
                 spent += change.cost();
-                chosen.push((key, change));
+                keys.push(*key);
             }
         }
         self.waiting_bytes -= spent;
-        chosen
+        keys.into_iter().filter_map(|key| self.waiting.remove_entry(&key)).collect()
     }
 
     /// An entry without a slot.
@@ -287,8 +306,7 @@ fn write<T: Texel + bytemuck::Pod>(queue: &wgpu::Queue, atlas: &Atlas, mut batch
     let mut rest = &batch[..];
     while let Some((first, ..)) = rest.first() {
         let most = atlas.below(*first) as usize + 1;
-        let follows = |&(k, (slot, ..)): &(usize, &(u32, Box<[u8]>, (usize, usize)))| *slot == first + k as u32;
-        let count = rest.iter().enumerate().take(most).take_while(follows).count();
+        let count = rest.iter().zip(*first..).take(most).take_while(|(part, wanted)| part.0 == *wanted).count();
         let (run, later) = rest.split_at(count);
         texels.clear();
         texels.resize(count * SLOT_TEXELS, T::default());
@@ -412,10 +430,19 @@ fn group(
 
 fn pipeline(
     device: &wgpu::Device,
+    module: &wgpu::ShaderModule,
     layout: &wgpu::BindGroupLayout,
     format: wgpu::TextureFormat,
+    variant: Variant,
 ) -> wgpu::RenderPipeline {
-    let module = device.create_shader_module(wgpu::include_wgsl!("viewport.wgsl"));
+    let flag = |on: bool| f64::from(u8::from(on));
+    let constants = [
+        ("TAPS", f64::from(variant.taps)),
+        ("MASKED", flag(variant.masked)),
+        ("PREVIEWED", flag(variant.previewed)),
+        ("OUTLINED", flag(variant.outlined)),
+    ];
+    let compilation_options = wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some("canvas"),
         bind_group_layouts: &[Some(layout)],
@@ -425,16 +452,16 @@ fn pipeline(
         label: Some("canvas"),
         layout: Some(&layout),
         vertex: wgpu::VertexState {
-            module: &module,
+            module,
             entry_point: Some("cover"),
             buffers: &[],
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            compilation_options: compilation_options.clone(),
         },
         primitive: wgpu::PrimitiveState::default(),
         depth_stencil: None,
         multisample: wgpu::MultisampleState::default(),
         fragment: Some(wgpu::FragmentState {
-            module: &module,
+            module,
             // As egui does: values go as they are into a plain target, and are decoded for one that encodes them.
             entry_point: Some(if format.is_srgb() { "to_linear" } else { "to_gamma" }),
             targets: &[Some(wgpu::ColorTargetState {
@@ -442,7 +469,7 @@ fn pipeline(
                 blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
                 write_mask: wgpu::ColorWrites::ALL,
             })],
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            compilation_options,
         }),
         multiview_mask: None,
         cache: None,

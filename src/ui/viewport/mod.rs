@@ -23,9 +23,8 @@ use crate::base::{Extent, IntRect};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
 use eframe::wgpu;
 use egui::{Color32, PaintCallbackInfo, Painter, Rect, Shape, Stroke, pos2};
-use gpu::{Change, Gpu};
+use gpu::{Change, Gpu, Ready};
 use slot::TILE_TEXELS;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::{Entry, Plane};
 
@@ -127,8 +126,8 @@ impl Card {
 }
 
 /// Only the thread of the window takes it, and never for long.
-fn lock(gpu: &Mutex<Gpu>) -> MutexGuard<'_, Gpu> {
-    gpu.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Viewport {
@@ -245,7 +244,7 @@ impl Viewport {
             painter.ctx().request_repaint();
         }
         let (gpu, params) = (Arc::clone(&card.gpu), params.clone());
-        let frame = Frame { gpu, params, rect, budget: self.budget, offset: AtomicU32::new(UNPREPARED) };
+        let frame = Frame { gpu, params, rect, budget: self.budget, ready: Mutex::new(None) };
         painter.add(Callback::new_paint_callback(rect, frame));
     }
 
@@ -270,11 +269,8 @@ struct Frame {
     params: ViewParams,
     rect: Rect,
     budget: usize,
-    /// Where its numbers lie.
-    offset: AtomicU32,
+    ready: Mutex<Option<Ready>>,
 }
-
-const UNPREPARED: u32 = u32::MAX;
 
 impl CallbackTrait for Frame {
     fn prepare(
@@ -286,15 +282,15 @@ impl CallbackTrait for Frame {
         _resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         let mut gpu = lock(&self.gpu);
-        let offset = gpu.prepare(device, queue, &self.params, self.rect, screen.pixels_per_point, self.budget);
-        self.offset.store(offset, Ordering::Relaxed);
+        let ready = || gpu.prepare(device, queue, &self.params, self.rect, screen.pixels_per_point, self.budget);
+        // A graphics card without memory for what is sent leaves the view out, not the window.
+        *lock(&self.ready) = gpu::caught(device, ready);
         Vec::new()
     }
 
     fn paint(&self, _info: PaintCallbackInfo, pass: &mut wgpu::RenderPass<'static>, _resources: &CallbackResources) {
-        let offset = self.offset.load(Ordering::Relaxed);
-        if offset != UNPREPARED {
-            lock(&self.gpu).draw(pass, offset);
+        if let Some(ready) = *lock(&self.ready) {
+            lock(&self.gpu).draw(pass, ready);
         }
     }
 }

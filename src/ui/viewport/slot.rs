@@ -74,7 +74,7 @@ pub fn build<T: Texel>(slot: &mut [T], inside: (usize, usize)) {
 
 /// Column where a level from 1 on begins.
 fn left(level: u32) -> usize {
-    SIDE - (2 * SIDE >> level)
+    SIDE - ((2 * SIDE) >> level)
 }
 
 /// The one texel of the last level: the mean of the tile.

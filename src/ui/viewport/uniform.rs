@@ -117,6 +117,35 @@ impl Uniform {
     }
 }
 
+/// What a view has, and thus which pipeline paints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Variant {
+    /// Texels in each direction that a screen pixel may touch, 1 to 3.
+    pub taps: u8,
+    pub masked: bool,
+    pub previewed: bool,
+    pub outlined: bool,
+}
+
+impl Uniform {
+    pub fn variant(&self) -> Variant {
+        let scale = self.scale.round();
+        let [a, b, c, d] = self.matrix.map(|v| (v * scale).abs());
+        let unit = |v: f32| (v - 1.0).abs() < 1e-4;
+        // As `Affine::snapped` has it: whole and straight means that pixels coincide.
+        let straight = (unit(a) && unit(d) && b + c < 1e-4) || (unit(b) && unit(c) && a + d < 1e-4);
+        let taps = if straight && scale >= 1.0 {
+            1
+        } else if self.scale >= 1.0 {
+            2
+        } else {
+            3
+        };
+        let (masked, previewed) = (self.mask > 0.0, self.preview > 0.0);
+        Variant { taps, masked, previewed, outlined: self.ants_width > 0.0 }
+    }
+}
+
 /// The level whose texels a screen pixel spans, and how many of them: at most one at level 0, one to two at the others.
 fn footprint(scale: f64) -> (u32, f64) {
     // A hair of tolerance, so that 50 % is level 1 whatever the rounding.

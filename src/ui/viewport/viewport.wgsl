@@ -47,6 +47,13 @@ struct View {
 @group(0) @binding(3) var coverages: texture_2d_array<f32>;
 @group(0) @binding(4) var preview: texture_2d<f32>;
 
+// What a view has: set when its pipeline is made, so that what it has not costs nothing, on software drivers either.
+// Texels in each direction that a screen pixel may touch; 1 where they coincide with screen pixels.
+override TAPS: i32 = 3;
+override MASKED: bool = true;
+override PREVIEWED: bool = true;
+override OUTLINED: bool = true;
+
 const PICTURE: i32 = 0;
 const BEFORE: i32 = 1;
 const MASK: i32 = 2;
@@ -119,6 +126,10 @@ fn shares(low: f32) -> vec3<f32> {
 }
 
 fn footprint(at: vec2<f32>) -> Footprint {
+    if TAPS == 1 {
+        let whole = vec3<f32>(1.0, 0.0, 0.0);
+        return Footprint(vec2<i32>(floor(at)) + view.anchor, whole, whole);
+    }
     let low = at * exp2(-f32(view.level)) - 0.5 * view.width;
     let first = floor(low);
     let inside = low - first;
@@ -128,8 +139,8 @@ fn footprint(at: vec2<f32>) -> Footprint {
 
 fn color_mean(plane: i32, box: Footprint) -> vec4<f32> {
     var sum = vec4<f32>(0.0);
-    for (var y = 0; y < 3; y++) {
-        for (var x = 0; x < 3; x++) {
+    for (var y = 0; y < TAPS; y++) {
+        for (var x = 0; x < TAPS; x++) {
             let share = box.x[x] * box.y[y];
             if share > 0.0 {
                 sum += share * color_at(plane, box.first + vec2<i32>(x, y), view.level);
@@ -141,8 +152,8 @@ fn color_mean(plane: i32, box: Footprint) -> vec4<f32> {
 
 fn coverage_mean(plane: i32, box: Footprint) -> f32 {
     var sum = 0.0;
-    for (var y = 0; y < 3; y++) {
-        for (var x = 0; x < 3; x++) {
+    for (var y = 0; y < TAPS; y++) {
+        for (var x = 0; x < TAPS; x++) {
             let share = box.x[x] * box.y[y];
             if share > 0.0 {
                 sum += share * coverage_at(plane, box.first + vec2<i32>(x, y), view.level);
@@ -233,14 +244,14 @@ fn shade(screen: vec2<f32>) -> vec4<f32> {
     let picture = color_mean(select(PICTURE, BEFORE, before), box);
     color = picture + color * (1.0 - picture.a);
 
-    if !before && view.preview > 0.0 {
+    if PREVIEWED && !before && view.preview > 0.0 {
         let inside = cover_of(at, view.preview_place.xy, view.preview_place.xy + view.preview_place.zw);
         if inside > 0.0 {
             let over = preview_at(at) * inside * view.preview;
             color = over + color * (1.0 - over.a);
         }
     }
-    if !before && view.mask > 0.0 {
+    if MASKED && !before && view.mask > 0.0 {
         let over = coverage_mean(MASK, box) * view.mask;
         color = mix(color, view.mask_color, over);
     }
@@ -249,10 +260,12 @@ fn shade(screen: vec2<f32>) -> vec4<f32> {
         let line = vec3<f32>(select(1.0, 0.0, light > 0.5));
         color = vec4<f32>(mix(color.rgb, line, grid_at(at) * view.grid), color.a);
     }
-    if view.ants_width > 0.0 && on_outline(at) {
-        let stripe = 4.0 * view.ants_width;
-        let along = floor((screen.x + screen.y - view.ants_shift) / stripe);
-        color = vec4<f32>(vec3<f32>(select(1.0, 0.0, (i32(along) & 1) == 1)), 1.0);
+    if OUTLINED {
+        if on_outline(at) {
+            let stripe = 4.0 * view.ants_width;
+            let along = floor((screen.x + screen.y - view.ants_shift) / stripe);
+            color = vec4<f32>(vec3<f32>(select(1.0, 0.0, (i32(along) & 1) == 1)), 1.0);
+        }
     }
     return mix(view.ground, color, cover);
 }
