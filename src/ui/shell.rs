@@ -13,8 +13,10 @@ use super::widgets::{icon_button, link, tip, wide_button};
 use super::{
     canvas_view, fonts, history_panel, parameters, prompt_panel, strip, theme, timeline, toasts, tool_bar, tool_options,
 };
+use crate::app::wall::Shown;
 use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
 use crate::base::{Problem, ProblemKind};
+use crate::gallery::EntryId;
 use crate::words::{Language, text};
 use eframe::egui_wgpu::RenderState;
 use egui::{
@@ -107,6 +109,16 @@ impl Shell {
 
     pub fn state(&self) -> &State {
         &self.session.state
+    }
+
+    /// What the gallery shows small of an entry, once it has come.
+    pub fn thumbnail(&mut self, id: EntryId) -> Option<&Shown> {
+        self.session.state.wall.thumbnail(id)
+    }
+
+    /// What the gallery shows large of an entry, once it has come.
+    pub fn picture(&mut self, id: EntryId) -> Option<&Shown> {
+        self.session.state.wall.picture(id)
     }
 
     /// Takes in what the threads have reported. It also runs while the window is hidden.

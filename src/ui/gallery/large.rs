@@ -1,17 +1,18 @@
 //! One picture, large, and what is known of it.
 
 use super::super::icons::Icon;
-use super::super::theme::{GRID, SMALL, Tokens, serif, tokens};
+use super::super::theme::{GRID, SMALL, Tokens, sans, serif, tokens};
 use super::super::widgets::{faint, heading, icon_button_sized, link, tip_text};
 use super::textures::Drawn;
+use super::zoom::Zoom;
 use super::{Gallery, acts_of_one, broken, head, name_of, named_image, size_of, tip};
 use crate::app::wall::Act;
 use crate::app::{Command, State};
 use crate::gallery::EntryId;
 use crate::words::{Language, text, text_with};
 use egui::{
-    Align, Color32, CornerRadius, Frame, Label, Layout, Margin, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind,
-    Ui, UiBuilder, Vec2, pos2, vec2,
+    Align, Align2, Color32, CornerRadius, Frame, Label, Layout, Margin, Rect, RichText, ScrollArea, Sense, Stroke,
+    StrokeKind, Ui, UiBuilder, Vec2, pos2, vec2,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -65,6 +66,11 @@ fn picture(gallery: &mut Gallery, ui: &mut Ui, stage: Rect, id: EntryId, state: 
         Drawn::Coming => {
             painter.rect_filled(place, CornerRadius::same(2), t.sheet);
         }
+    }
+    if gallery.zoom != Zoom::default() {
+        let percent = format!("{:.0} %", gallery.zoom.share(ui, room, size) * 100.0);
+        let at = stage.left_bottom() + vec2(2.0 * GRID, -2.0 * GRID);
+        painter.text(at, Align2::LEFT_BOTTOM, percent, sans(SMALL), t.ink_soft);
     }
     let at = state.wall.place(id);
     let last = state.wall.ids().len().saturating_sub(1);
