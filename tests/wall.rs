@@ -51,7 +51,7 @@ impl Window {
         let builder = Harness::builder().with_size([1280.0, 900.0]).with_context_setup(prepare);
         let harness = builder.build_ui_state(
             move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
                 shell.logic(ui.ctx());
                 shell.show(ui);
             },

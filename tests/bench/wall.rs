@@ -76,7 +76,7 @@ fn main() {
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
     let mut harness: Window = builder.build_ui_state(
         move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().expect("built once")));
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().expect("built once")));
             shell.logic(ui.ctx());
             shell.show(ui);
         },

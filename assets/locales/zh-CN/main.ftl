@@ -251,7 +251,7 @@ command-scale-up = 界面放大
 command-scale-up-tip = 让界面的文字与图标大一些。
 command-scale-down = 界面缩小
 command-scale-down-tip = 让界面的文字与图标小一些。
-command-show-gallery = 画册
+command-show-gallery = 画廊
 command-show-gallery-tip = 看画过的每一幅。
 command-show-studio = 画室
 command-show-studio-tip = 回到画布前。
@@ -305,7 +305,7 @@ group-mask = 蒙版
 group-layer = 图层
 group-view = 视图
 group-generate = 作画
-group-gallery = 画册
+group-gallery = 画廊
 group-tools = 工具
 group-window = 窗口
 

@@ -192,8 +192,9 @@ fn listed(language: Language, state: &State, id: EntryId) -> Vec<(String, String
 fn rows(ui: &mut Ui, rows: &[(String, String)], t: &Tokens) {
     for (name, value) in rows {
         ui.horizontal_top(|ui| {
-            let (place, _) = ui.allocate_exact_size(vec2(10.0 * GRID, 2.5 * GRID), Sense::hover());
-            ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
+            let column = vec2(10.0 * GRID, 2.5 * GRID);
+            ui.allocate_ui_with_layout(column, Layout::left_to_right(Align::Min), |ui| {
+                ui.set_min_size(column);
                 ui.add(Label::new(RichText::new(name).size(SMALL).color(t.ink_faint)).truncate());
             });
             let value = RichText::new(value).size(SMALL).color(t.ink_soft);
