@@ -15,16 +15,8 @@ pub const CAPTION: f32 = 3.0 * GRID;
 /// Cells narrower than this have no words.
 pub const LEAST_WITH_WORDS: f32 = 136.0;
 
-/// Draws the picture at `place` of the wall. `rect` is all of its cell.
-pub fn show(
-    gallery: &mut Gallery,
-    ui: &mut Ui,
-    rect: Rect,
-    place: usize,
-    id: EntryId,
-    state: &mut State,
-    out: &mut Vec<Command>,
-) {
+/// Draws a picture of the wall; `rect` is all of its cell.
+pub fn show(gallery: &mut Gallery, ui: &mut Ui, rect: Rect, id: EntryId, state: &mut State, out: &mut Vec<Command>) {
     let t = tokens(ui);
     let language = state.language;
     // Not in the order of Tab: there may be thousands. Arrows move between them.
@@ -92,7 +84,6 @@ pub fn show(
         out.push(Command::Wall(Act::Pick(id, Pick::Only)));
     }
     menu::show(&response, language, state.wall.selection.len().max(1), favourite, out);
-    debug_assert!(place < state.wall.ids().len());
 }
 
 /// On whole pixels, so that edges are sharp.

@@ -32,7 +32,7 @@ pub fn show(gallery: &mut Gallery, ui: &mut Ui, room: Rect, state: &mut State, o
     let drawn = comparison.pair.map(|id| gallery.textures.picture(&ctx, &mut state.wall, id));
     let t = tokens(ui);
     if comparison.slider {
-        slider(gallery, ui, pictures, size, &drawn, comparison, state, t);
+        slider(gallery, ui, pictures, size, &drawn, comparison, state);
         let names = [Align2::LEFT_TOP, Align2::RIGHT_TOP];
         for ((id, align), x) in comparison.pair.into_iter().zip(names).zip([pictures.left(), pictures.right()]) {
             name(ui, state, id, pos2(x, pictures.bottom() + 10.0), align, pictures.width() / 2.0 - GRID, t);
@@ -90,8 +90,8 @@ fn slider(
     drawn: &[Drawn; 2],
     comparison: Comparison,
     state: &mut State,
-    t: &Tokens,
 ) {
+    let t = tokens(ui);
     let [first, second] = comparison.pair;
     let both = format!("{} / {}", words(state, first), words(state, second));
     let response = named_image(ui, room, ui.scope_id().with("compare"), Sense::CLICK | Sense::DRAG, &both);

@@ -95,7 +95,7 @@ pub fn show(gallery: &mut Gallery, ui: &mut Ui, room: Rect, state: &mut State, o
             state.wall.see(plan.places(near.clone()));
             for place in plan.places(on_screen.clone()) {
                 if let Some(id) = state.wall.ids().get(place).copied() {
-                    cell::show(gallery, ui, plan.cell(place).translate(origin), place, id, state, out);
+                    cell::show(gallery, ui, plan.cell(place).translate(origin), id, state, out);
                 }
             }
             // The rows beyond the screen come after those on it.
