@@ -286,7 +286,7 @@ fn broken_files_have_a_mark_and_english_is_spoken() {
     window.key(Key::F3, Modifiers::NONE);
     window.until("the file", |s| s.wall.ids().len() == 1 && s.wall.entry(s.wall.ids()[0]).is_some());
     assert!(window.sees("坏了"), "it is known by its name");
-    assert!(window.sees("1 pictures") && window.sees("Favourites only"));
+    assert!(window.sees("Pictures: 1") && window.sees("Favourites only"));
     let id = window.state().wall.ids()[0];
     let start = Instant::now();
     while window.harness.state_mut().as_mut().unwrap().thumbnail(id) != Some(&Shown::Broken) {
