@@ -104,6 +104,7 @@ fn main() {
             unit: MouseWheelUnit::Point,
             delta: vec2(0.0, -speed),
             phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Wheel,
             modifiers: Modifiers::NONE,
         };
         harness.input_mut().events.push(wheel);
