@@ -30,7 +30,12 @@ fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (W
         models: vec![("小图".into(), "xiaotu".into(), family)],
         faults: vec![],
         models_folder: folder.path().join("模型"),
-        pictures_folder: folder.path().join("丹青"),
+        gallery: danqing::gallery::Place {
+            folder: folder.path().join("丹青"),
+            database: folder.path().join("gallery.db"),
+            thumbnails: folder.path().join("thumbnails.db"),
+            system_trash: false,
+        },
         settings_path,
         language: Language::ZhCn,
     });

@@ -28,7 +28,12 @@ fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) ->
         models: vec![model("小图", small), model("太乙", fake_family())],
         faults: vec![],
         models_folder: folder.path().join("模型"),
-        pictures_folder: folder.path().join("丹青"),
+        gallery: danqing::gallery::Place {
+            folder: folder.path().join("丹青"),
+            database: folder.path().join("gallery.db"),
+            thumbnails: folder.path().join("thumbnails.db"),
+            system_trash: false,
+        },
         settings_path: folder.path().join("settings.json"),
         language: Language::ZhCn,
     }

@@ -2,6 +2,7 @@
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
 use super::command::Link;
+use super::gallery_errands as gallery;
 use super::placing::{Place, Preparation};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
@@ -9,6 +10,7 @@ use super::state::{Painting, THUMBNAIL};
 use super::styles::Styles;
 use crate::base::files::write_newly;
 use crate::base::{Extent, ImageId, Problem, ProblemKind};
+use crate::gallery::{EntryId, Stamp};
 use crate::imaging::Pixmap;
 use crate::imaging::png_text::{encode_png, write_png};
 use crate::imaging::resample::{Filter, resize};
@@ -59,6 +61,25 @@ pub enum Errand {
     Browse(Link),
     /// Shows a folder in the system's file manager.
     Open(PathBuf),
+    /// Shows a file in its folder.
+    Reveal(PathBuf),
+    /// Decodes a picture of the gallery.
+    Look {
+        id: EntryId,
+        stamp: Stamp,
+        file: PathBuf,
+    },
+    /// Decodes a picture for the clipboard.
+    CopyPicture(PathBuf),
+    CopyFile {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// Copies pictures into the pictures folder.
+    Import {
+        files: Vec<PathBuf>,
+        folder: PathBuf,
+    },
     /// Completes a recipe with what the canvas shows.
     Prepare(Box<Preparation>),
     /// Makes of a picture what is laid on the canvas.
@@ -79,6 +100,13 @@ pub enum Report {
     Exported(PathBuf),
     /// The settings are on the disk, or why not.
     Remembered(Result<(), Problem>),
+    Looked {
+        id: EntryId,
+        stamp: Stamp,
+        picture: Result<Arc<Pixmap>, Problem>,
+    },
+    ForClipboard(Arc<Pixmap>),
+    Imported(Vec<PathBuf>),
     /// A recipe is complete, or why not.
     Prepared(Box<Result<(Recipe, Place), Problem>>),
     /// A picture for the canvas, with its layer's name and the place of its top left corner.
@@ -210,6 +238,40 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
                 tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&folder).detail(error)));
             }
         }
+        Errand::Reveal(file) => {
+            // Not every file manager can point at a file; all can show its folder.
+            let folder = || file.parent().map(opener::open);
+            if let Err(error) = opener::reveal(&file)
+                && !matches!(folder(), Some(Ok(())))
+            {
+                tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&file).detail(error)));
+            }
+        }
+        Errand::Look { id, stamp, file } => {
+            // A picture that makes the decoder stumble is a broken one, and nothing worse.
+            let look = std::panic::AssertUnwindSafe(|| gallery::for_screen(&file));
+            let picture = std::panic::catch_unwind(look)
+                .unwrap_or_else(|_| Err(Problem::new(ProblemKind::PictureUnreadable).at(&file)));
+            tell(Report::Looked { id, stamp, picture });
+        }
+        Errand::CopyPicture(file) => tell(match gallery::whole(&file) {
+            Ok(picture) => Report::ForClipboard(picture),
+            Err(problem) => Report::Failed(problem),
+        }),
+        Errand::CopyFile { from, to } => tell(match gallery::copy_file(&from, &to) {
+            Ok(()) => Report::Exported(to),
+            Err(problem) => Report::Failed(problem),
+        }),
+        Errand::Import { files, folder } => {
+            let mut arrived = Vec::new();
+            for result in gallery::import(&files, &folder) {
+                match result {
+                    Ok(file) => arrived.push(file),
+                    Err(problem) => tell(Report::Failed(problem)),
+                }
+            }
+            tell(Report::Imported(arrived));
+        }
     }
 }
 
@@ -270,7 +332,6 @@ mod tests {
     use super::*;
     use crate::imaging::read::read_picture;
     use crate::recipe::{NoiseSource, Precision, Preset, Source, TextOptions};
-    use std::sync::Arc;
 
     fn painting(extent: Extent, prompt: &str) -> Painting {
         let picture = Arc::new(Pixmap::new(extent));

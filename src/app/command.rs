@@ -4,6 +4,7 @@
 use super::commands::{self, Shortcut};
 use super::desk_commands::LayerChange;
 use super::styles::Style;
+use super::wall::Act;
 use crate::base::{ImageId, JobId, LayerId};
 use crate::recipe::Preset;
 use crate::words::Language;
@@ -98,6 +99,10 @@ commands! {
         UsePrompt(String),
         ForgetPrompt(String),
         OpenLink(Link),
+        /// Makes a picture file part of the document.
+        SendToCanvas(PathBuf),
+        /// Something in the gallery.
+        Wall(Act),
         Unfold(u64),
         Dismiss(u64),
     }
@@ -106,6 +111,10 @@ commands! {
         "activate-layer", "change-layer", "unfold", "dismiss",
         "cancel-job", "move-job", "retry-job", "forget-job", "wear-style", "edit-style", "set-style", "remove-style",
         "use-prompt", "forget-prompt", "open-link",
+        "send-to-canvas", "wall-pick", "wall-select-all", "wall-select-none", "wall-look", "wall-next", "wall-previous",
+        "wall-back", "wall-compare", "wall-swap", "wall-slider", "wall-favourite", "wall-delete", "wall-undo",
+        "wall-reuse", "wall-to-canvas", "wall-reveal", "wall-copy", "wall-export", "wall-import", "wall-clear-filter",
+        "wall-refresh",
     ]
     plain {
         /// Paints the draft, after the jobs that wait already.
@@ -228,6 +237,8 @@ impl Command {
             Command::ActivateLayer(_) => "activate-layer",
             Command::ChangeLayer(..) => "change-layer",
             Command::SetLanguage(_) => "language",
+            Command::SendToCanvas(_) => "send-to-canvas",
+            Command::Wall(act) => act.stem(),
             Command::Unfold(_) => "unfold",
             Command::CancelJob(_) => "cancel-job",
             Command::MoveJob(..) => "move-job",
@@ -246,6 +257,9 @@ impl Command {
 
     /// Whether a key that is held down gives the command again and again.
     pub const fn repeats(&self) -> bool {
+        if let Command::Wall(act) = self {
+            return act.repeats();
+        }
         matches!(
             self,
             Command::LookNewer

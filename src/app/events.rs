@@ -3,6 +3,7 @@
 use super::clerk::Report;
 use super::state::{Painting, Said, State, Trail};
 use super::update::{Effect, start_next};
+use super::wall;
 use crate::base::ImageId;
 use crate::jobs::Event;
 use crate::recipe::Recipe;
@@ -85,8 +86,9 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
         }
         Report::Kept { id, file } => {
             if let Some(painting) = state.paintings.iter_mut().find(|painting| painting.id == id) {
-                painting.file = Some(file);
+                painting.file = Some(file.clone());
             }
+            state.wall.add(file);
         }
         Report::Exported(file) => {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
@@ -110,6 +112,12 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
         }
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}
+        Report::Looked { id, stamp, picture } => wall::looked_up(&mut state.wall, id, stamp, picture),
+        Report::ForClipboard(picture) => {
+            state.wall.clipboard = Some(picture);
+            state.say(Said::Note("note-wall-copied", Vec::new()));
+        }
+        Report::Imported(files) => wall::imported(state, files),
     }
     Vec::new()
 }

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod desk;
 pub mod desk_commands;
 pub mod events;
+mod gallery_errands;
 mod json_file;
 pub mod naming;
 pub mod placing;
@@ -19,6 +20,7 @@ pub mod settings;
 pub mod state;
 pub mod styles;
 pub mod update;
+pub mod wall;
 
 pub use command::Command;
 pub use commands::{Key, Keymap, Shortcut};

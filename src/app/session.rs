@@ -8,13 +8,15 @@ use super::settings::Settings;
 use super::state::{Model, State};
 use super::styles::Styles;
 use super::update::{Effect, update};
+use super::wall::{self, Ask, Wall};
 use crate::base::Problem;
+use crate::gallery::{Librarian, Place};
 use crate::jobs::{Event, Worker};
 use crate::recipe::{FamilyInfo, Generator};
 use crate::words::Language;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Builds the engine, inside the worker's thread.
 pub type Factory = Box<dyn Fn() -> Result<Box<dyn Generator>, Problem> + Send>;
@@ -36,8 +38,8 @@ pub struct Setup {
     pub faults: Vec<Problem>,
     /// Where the artist may put more models.
     pub models_folder: PathBuf,
-    /// Every finished picture is saved here; made when the first one is.
-    pub pictures_folder: PathBuf,
+    /// Every finished picture is saved in its folder, which is made when the first one is.
+    pub gallery: Place,
     pub settings_path: PathBuf,
     /// For artists who have not chosen one.
     pub language: Language,
@@ -48,6 +50,7 @@ pub struct Session {
     pub state: State,
     worker: Worker,
     clerk: Clerk,
+    librarian: Librarian,
     pictures_folder: PathBuf,
     settings_path: PathBuf,
     /// As they are on the disk, or on their way there.
@@ -62,11 +65,13 @@ impl Session {
     /// Reads the settings and starts the threads; `waker` is called from them when [`Session::drain`] has something to
     /// do, and must not block.
     pub fn start(setup: Setup, waker: impl Fn() + Send + Sync + 'static) -> Self {
-        let Setup { factory, models, faults, models_folder, pictures_folder, settings_path, language } = setup;
+        let Setup { factory, models, faults, models_folder, gallery, settings_path, language } = setup;
         let remembered = Settings::read(&settings_path);
         let models = models.into_iter().map(|(name, path, family)| Model { name, path, family }).collect();
         let mut state = State::new(models, &remembered, language);
         state.models_folder = models_folder;
+        let pictures_folder = gallery.folder.clone();
+        state.wall = Wall::new(pictures_folder.clone());
         faults.into_iter().for_each(|fault| state.complain(fault));
         let (styles, fault) = Styles::read(&settings_path.with_file_name(STYLES));
         state.styles = styles;
@@ -76,14 +81,17 @@ impl Session {
         let waker = Arc::new(waker);
         let wake = waker.clone();
         let worker = Worker::spawn(factory, move || wake());
-        let clerk = Clerk::spawn(move || waker());
+        let wake = waker.clone();
+        let clerk = Clerk::spawn(move || wake());
+        let librarian = Librarian::spawn(gallery, move || waker());
         let resting = (Settings::of(&state), Instant::now());
-        Self { state, worker, clerk, pictures_folder, settings_path, remembered, unwritten: false, resting }
+        Self { state, worker, clerk, librarian, pictures_folder, settings_path, remembered, unwritten: false, resting }
     }
 
     /// Carries out a command. What remains is for the window: paths, the cursor, cards.
     pub fn run(&mut self, command: Command) -> Vec<Effect> {
         let effects = update(&mut self.state, command);
+        self.send_asks();
         self.carry_out(effects)
     }
 
@@ -104,7 +112,27 @@ impl Session {
             let effects = events::note(&mut self.state, report);
             self.carry_out(effects);
         }
+        while let Some(report) = self.librarian.poll() {
+            news = true;
+            wall::note(&mut self.state, report);
+        }
+        self.send_asks();
         news
+    }
+
+    /// Asks the threads for what the gallery shows and has not got. Call it at the end of a frame.
+    pub fn attend(&mut self) {
+        self.state.wall.attend(SystemTime::now());
+        self.send_asks();
+    }
+
+    fn send_asks(&mut self) {
+        while let Some(ask) = self.state.wall.take_ask() {
+            match ask {
+                Ask::Librarian(request) => self.librarian.send(request),
+                Ask::Clerk(errand) => self.clerk.send(errand),
+            }
+        }
     }
 
     /// What the clock asks for: old messages go, a draft that rests is written down. Gives the time until the next
@@ -167,7 +195,11 @@ impl Session {
                 let path = self.settings_path.with_file_name(PROMPTS);
                 self.clerk.send(Errand::RememberPrompts { prompts: Box::new(self.state.history.clone()), path });
             }
-            Effect::AskPath { .. } | Effect::FocusPrompt | Effect::Weigh(_) | Effect::Show(_) => return Some(effect),
+            Effect::AskPath { .. }
+            | Effect::AskCopyPath(_)
+            | Effect::FocusPrompt
+            | Effect::Weigh(_)
+            | Effect::Show(_) => return Some(effect),
         }
         None
     }
@@ -197,7 +229,12 @@ mod tests {
             models: vec![("小图".into(), "xiaotu".into(), fake_family())],
             faults: vec![],
             models_folder: folder.join("模型"),
-            pictures_folder: folder.join("丹青"),
+            gallery: Place {
+                folder: folder.join("丹青"),
+                database: folder.join("gallery.db"),
+                thumbnails: folder.join("thumbnails.db"),
+                system_trash: false,
+            },
             settings_path: folder.join("settings.json"),
             language: Language::ZhCn,
         };

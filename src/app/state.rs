@@ -1,11 +1,13 @@
 //! [`State`]: everything that the window shows, as plain data.
 
+use super::command::Command;
 use super::commands::Keymap;
 use super::desk::Desk;
 use super::placing::Place;
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::styles::Styles;
+use super::wall::Wall;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
 use crate::imaging::Pixmap;
 use crate::jobs::Ledger;
@@ -23,6 +25,8 @@ const PAINTINGS_BUDGET: usize = 512 << 20;
 const MOST_MESSAGES: usize = 4;
 /// How long a message stays that asks for nothing.
 const NOTE_LASTS: Duration = Duration::from_secs(5);
+/// How long one stays that offers something.
+const OFFER_LASTS: Duration = Duration::from_secs(10);
 
 /// A model that can be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,6 +169,8 @@ pub enum View {
     #[default]
     Easel,
     Painting(ImageId),
+    /// Every picture that was made.
+    Gallery,
 }
 
 /// Something to tell the artist.
@@ -173,6 +179,8 @@ pub enum Said {
     Problem(Problem),
     /// A message id, and the values of its placeholders.
     Note(&'static str, Vec<(&'static str, String)>),
+    /// The same, with something that can be done about it for a while.
+    Offer(&'static str, Vec<(&'static str, String)>, Command),
 }
 
 /// A [`Said`] on the screen.
@@ -188,11 +196,12 @@ pub struct Message {
 impl Message {
     /// When it goes by itself; `None` if it waits to be closed.
     pub fn until(&self) -> Option<Instant> {
-        let stays = match &self.said {
-            Said::Problem(problem) => problem.severity != Severity::Note,
-            Said::Note(..) => false,
+        let lasts = match &self.said {
+            Said::Problem(problem) if problem.severity != Severity::Note => return None,
+            Said::Problem(_) | Said::Note(..) => NOTE_LASTS,
+            Said::Offer(..) => OFFER_LASTS,
         };
-        (!stays).then(|| self.since + NOTE_LASTS)
+        Some(self.since + lasts)
     }
 }
 
@@ -229,6 +238,8 @@ pub struct State {
     /// The painting whose file's name is being asked for; it is saved even if it leaves the strip meanwhile.
     pub asked: Option<Painting>,
     pub view: View,
+    /// The gallery.
+    pub wall: Wall,
     /// The newest last.
     pub messages: Vec<Message>,
     next_message: u64,
@@ -275,6 +286,7 @@ impl State {
             paintings: VecDeque::new(),
             asked: None,
             view: View::Easel,
+            wall: Wall::new(PathBuf::new()),
             messages: Vec::new(),
             next_message: 0,
         }
@@ -299,7 +311,7 @@ impl State {
     pub fn looked_at(&self) -> Option<&Painting> {
         match self.view {
             View::Painting(id) => self.painting(id),
-            View::Easel => None,
+            View::Easel | View::Gallery => None,
         }
     }
 

@@ -6,6 +6,7 @@ use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan_on_canvas};
 use super::prompt_edit::WEIGHT_STEP;
 use super::state::{Forming, Painting, Said, Scale, State, View};
+use super::wall;
 use crate::base::{ImageId, JobId};
 use crate::recipe::Recipe;
 use crate::words::{Language, text, text_with};
@@ -31,6 +32,8 @@ pub enum Effect {
         id: ImageId,
         file_name: String,
     },
+    /// The window asks where to copy this file to and answers with [`wall::Act::ExportTo`].
+    AskCopyPath(PathBuf),
     /// The window puts the cursor into the prompt.
     FocusPrompt,
     OpenFolder,
@@ -121,6 +124,7 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
         Command::About => vec![Effect::Show(Card::About)],
         Command::EditStyle(name) => vec![Effect::Show(Card::Style(name))],
         Command::OpenLink(link) => vec![Effect::OpenLink(link)],
+        Command::Wall(act) => wall::carry_out(state, act),
         Command::OpenFolder => vec![Effect::OpenFolder],
         Command::OpenModels => vec![Effect::OpenModels],
         Command::Example(number) if number < EXAMPLES => {
@@ -175,6 +179,13 @@ fn change(state: &mut State, command: Command) {
         Command::ChooseModel(index) => choose_model(state, index),
         Command::LookAt(id) if state.painting(id).is_some() => state.view = View::Painting(id),
         Command::LookAtEasel => state.view = View::Easel,
+        Command::ShowGallery => {
+            state.view = View::Gallery;
+            state.wall.refresh();
+        }
+        Command::ShowStudio if state.view == View::Gallery => state.view = View::Easel,
+        // What is taken up is worked on in the studio.
+        Command::SendToCanvas(_) => state.view = View::Easel,
         Command::LookNewer => step(state, -1),
         Command::LookOlder => step(state, 1),
         Command::SetLanguage(language) => state.language = language,
@@ -309,7 +320,7 @@ fn step(state: &mut State, by: isize) {
     let count = state.paintings.len() as isize;
     let first = if state.forming.is_some() { -1 } else { 0 };
     let here = match state.view {
-        View::Easel => -1,
+        View::Easel | View::Gallery => -1,
         View::Painting(id) => state.paintings.iter().position(|p| p.id == id).map_or(-1, |at| at as isize),
     };
     let there = (here + by).clamp(first, (count - 1).max(first));

@@ -3,7 +3,7 @@
 use super::keys::shortcut;
 use super::prompt_panel;
 use crate::app::commands::Entry;
-use crate::app::{Command, Key, State};
+use crate::app::{Command, Key, State, View, wall};
 use egui::text_edit::TextEditState;
 use egui::{Context, Event, Id, ImeEvent, Popup};
 
@@ -93,6 +93,10 @@ pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gat
     let mut pressed = Vec::new();
     ctx.input_mut(|input| {
         input.events.retain(|event| {
+            if matches!(event, Event::Copy) && state.view == View::Gallery && !focused {
+                pressed.push(Command::Wall(wall::Act::Copy));
+                return false;
+            }
             let Event::Key { key, modifiers, pressed: true, repeat, .. } = event else { return true };
             let Some(shortcut) = shortcut(*key, *modifiers) else { return true };
             // An open menu is closed by Esc, and so is a number that is being edited; what has the focus owns letters
@@ -100,6 +104,15 @@ pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gat
             let escapes = shortcut.key == Key::Escape;
             if ((focused || menu) && shortcut.belongs_to_text()) || (escapes && (menu || editing_number)) {
                 return true;
+            }
+            // The gallery has keys of its own for what the studio does to a document.
+            if state.view == View::Gallery
+                && let Some(command) = wall::pressed(state, shortcut)
+            {
+                if (!repeat || command.repeats()) && !pressed.contains(&command) {
+                    pressed.push(command);
+                }
+                return false;
             }
             let Some(entry) = state.keymap.lookup(shortcut, |entry| gate(entry) && (entry.enabled)(state)) else {
                 return true;

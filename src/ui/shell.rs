@@ -5,6 +5,7 @@ use super::cards::Cards;
 use super::caret::Caret;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
+use super::gallery::{self, Gallery};
 use super::input::{self, Composition, commands};
 use super::layers_panel::LayersPanel;
 use super::textures::Textures;
@@ -14,8 +15,10 @@ use super::{
     canvas_view, fonts, history_panel, parameters, prompt_panel, strip, theme, timeline, toasts, tool_bar,
     tool_options, topbar,
 };
+use crate::app::wall::Shown;
 use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
 use crate::base::{Problem, ProblemKind};
+use crate::gallery::EntryId;
 use crate::words::text;
 use eframe::egui_wgpu::RenderState;
 use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, ViewportBuilder, vec2};
@@ -82,6 +85,7 @@ pub struct Shell {
     farewell: Farewell,
     caret: Caret,
     cards: Cards,
+    gallery: Gallery,
     /// What egui has been told.
     shade: Option<Shade>,
 }
@@ -103,12 +107,23 @@ impl Shell {
             farewell: Farewell::default(),
             caret: Caret::default(),
             cards: Cards::default(),
+            gallery: Gallery::default(),
             shade: None,
         }
     }
 
     pub fn state(&self) -> &State {
         &self.session.state
+    }
+
+    /// What the gallery shows small of an entry, once it has come.
+    pub fn thumbnail(&mut self, id: EntryId) -> Option<&Shown> {
+        self.session.state.wall.thumbnail(id)
+    }
+
+    /// What the gallery shows large of an entry, once it has come.
+    pub fn picture(&mut self, id: EntryId) -> Option<&Shown> {
+        self.session.state.wall.picture(id)
     }
 
     /// Takes in what the threads have reported. It also runs while the window is hidden.
@@ -142,6 +157,7 @@ impl Shell {
                 Some(words) => input::take_out(&ctx, field, &preedit, words),
                 None => prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft),
             }
+            gallery::take_out(&ctx, field, &preedit, &mut self.session.state);
         }
         let mut out = commands(&ctx, &mut self.composition, &self.session.state, self.cards.gate());
         // Keys first, so that this frame shows what they did.
@@ -151,19 +167,25 @@ impl Shell {
         let t = tokens(ui);
         self.caret.look(&ctx);
         self.farewell.look(&ctx, &self.session.state);
-        let Self { session, textures, canvas, layers, glance, farewell, cards, composition, .. } = self;
+        let Self { session, textures, canvas, layers, glance, farewell, gallery, cards, composition, .. } = self;
         let state = &mut session.state;
+        state.wall.composing = composition.is_open();
+        let in_gallery = state.view == View::Gallery;
 
         let alone = state.desk.canvas_only && state.view == View::Easel;
         if !alone {
             topbar::show(ui, state, &mut out);
             desk(ui, state, &mut out);
         }
-        if strip::is_wanted(state) && !alone {
+        if strip::is_wanted(state) && !alone && !in_gallery {
             *glance = bottom(ui, state, textures, &mut out);
         }
         let empty = state.desk.is_fresh() && state.forming.is_none() && state.preparing == 0;
-        if state.view != View::Easel || empty {
+        if in_gallery {
+            CentralPanel::no_frame()
+                .frame(Frame::new().fill(t.ground))
+                .show(ui, |ui| gallery.show(ui, state, &mut out));
+        } else if state.view != View::Easel || empty {
             CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
                 canvas_view::show(ui, state, textures, &mut out);
             });
@@ -185,6 +207,9 @@ impl Shell {
         for command in out {
             self.command(&ctx, command);
         }
+        if in_gallery {
+            self.session.attend();
+        }
     }
 
     fn command(&mut self, ctx: &Context, command: Command) {
@@ -197,6 +222,10 @@ impl Shell {
                 Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut self.session.state.draft, step),
                 Effect::Show(card) => self.cards.open(ctx, card, &self.session.state),
                 Effect::FocusPrompt => self.cards.focus(ctx, prompt_panel::prompt_id()),
+                Effect::AskCopyPath(file) => {
+                    let title = text(self.session.state.language, "command-wall-export");
+                    self.dialogs.copy(file, title, ctx);
+                }
                 _ => {}
             }
         }

@@ -5,8 +5,8 @@ use super::queue_panel;
 use super::rows::{self, Row};
 use super::theme::{BODY, GRID, RADIUS, SMALL, sans, serif, tokens};
 use super::widgets::{focus_ring, icon_button, link, tip, tip_text};
-use crate::app::commands::{ENTRIES, Group};
-use crate::app::{Command, Shade, State};
+use crate::app::commands::{ENTRIES, Group, entry_of};
+use crate::app::{Command, Shade, State, View};
 use crate::words::{Language, text, text_with};
 use egui::containers::menu::{MenuBar, MenuButton};
 use egui::{
@@ -21,9 +21,9 @@ const EDGE: i8 = 14;
 /// Left and right of the name of a menu.
 const PADDING: f32 = 9.0;
 /// The field that opens the palette, where there is room for it.
-const FIELD: f32 = 22.0 * GRID;
+const FIELD: f32 = 18.0 * GRID;
 /// What the queue, the switches and their gaps take at the right.
-const SWITCHES: f32 = 24.0 * GRID;
+const SWITCHES: f32 = 39.0 * GRID;
 /// Below this width the palette has no field.
 const WIDE: f32 = 125.0 * GRID;
 
@@ -108,6 +108,7 @@ fn entries(ui: &mut Ui, state: &State, group: Group, out: &mut Vec<Command>) {
 /// From the right: shade, language, the queue, the palette.
 fn switches(ui: &mut Ui, state: &State, wide: bool, out: &mut Vec<Command>) {
     let language = state.language;
+    let gallery = if state.view == View::Gallery { Command::ShowStudio } else { Command::ShowGallery };
     ui.spacing_mut().item_spacing.x = GRID;
     let shade = Command::SwitchShade;
     let sign = if state.shade == Shade::Dark { Icon::Sun } else { Icon::Moon };
@@ -126,6 +127,18 @@ fn switches(ui: &mut Ui, state: &State, wide: bool, out: &mut Vec<Command>) {
     }
     ui.add_space(6.0);
     queue(ui, state, out);
+    for (command, icon, chosen) in [
+        (Command::Redo, Icon::Redo, None),
+        (Command::Undo, Icon::Undo, None),
+        (gallery, Icon::Gallery, Some(state.view == View::Gallery)),
+    ] {
+        let enabled = entry_of(&command).is_none_or(|entry| (entry.enabled)(state));
+        let words = text(language, &command.text_id());
+        let button = ui.add_enabled_ui(enabled, |ui| icon_button(ui, icon, &words, chosen)).inner;
+        if tip(button, language, &command).clicked() {
+            out.push(command);
+        }
+    }
     if wide {
         ui.add_space(4.0);
         palette(ui, state, out);

@@ -92,6 +92,14 @@ fn looking(state: &State) -> bool {
     state.looked_at().is_some()
 }
 
+fn in_gallery(state: &State) -> bool {
+    state.view == View::Gallery
+}
+
+fn outside_gallery(state: &State) -> bool {
+    !in_gallery(state)
+}
+
 fn hanging(state: &State) -> bool {
     !state.paintings.is_empty()
 }
@@ -177,8 +185,8 @@ table! {
         C::WeightDown, Weight, [ctrl(K::Down)], writing;
     }
     Gallery {
-        C::ShowStudio, Canvas, [key(K::F2)], studio;
-        C::ShowGallery, Gallery, [key(K::F3)], studio;
+        C::ShowStudio, Canvas, [key(K::F2)], in_gallery;
+        C::ShowGallery, Gallery, [key(K::F3)], outside_gallery;
         C::LookNewer, Left, [key(K::Left)], hanging;
         C::LookOlder, Right, [key(K::Right)], hanging;
         C::LookAtEasel, Canvas, [], hanging;
