@@ -180,7 +180,7 @@ impl Shell {
         if strip::is_wanted(state) && !alone && !in_gallery {
             *glance = bottom(ui, state, textures, &mut out);
         }
-        let empty = state.desk.is_fresh() && state.forming.is_none() && state.preparing == 0;
+        let empty = state.desk.is_fresh() && !state.is_working();
         if in_gallery {
             CentralPanel::no_frame()
                 .frame(Frame::new().fill(t.ground))
@@ -306,7 +306,7 @@ fn beside(ui: &mut Ui, state: &mut State, textures: &mut Textures, layers: &mut 
     top.show(ui, |ui| tool_options::show(ui, state, out));
     let left = panel(Panel::left("tools")).exact_size(tool_bar::WIDTH).frame(fill);
     left.show(ui, |ui| tool_bar::show(ui, state, out));
-    if state.forming.is_some() {
+    if state.forming.is_some() || !state.preparing.is_empty() {
         let inner = fill.inner_margin(Margin::symmetric(16, 0));
         let row = panel(Panel::bottom("progress")).exact_size(PROGRESS).frame(inner);
         row.show(ui, |ui| {
