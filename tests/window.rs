@@ -136,9 +136,12 @@ fn from_words_to_a_picture_and_back_to_its_recipe() {
     window.until("the picture", |s| s.paintings.iter().any(|p| p.file.is_some() && p.thumbnail.is_some()));
 
     let painting = window.state().paintings[0].clone();
-    assert_eq!(window.state().view, View::Painting(painting.id));
+    assert_eq!(window.state().view, View::Easel, "the picture lies on the canvas");
+    assert_eq!(window.state().desk.editor().history().steps().collect::<Vec<_>>(), ["edit-paint"]);
     assert!(painting.file.unwrap().starts_with(window.folder.path().join("丹青")));
-    assert!(window.sees("第 1 幅"));
+    window.harness.get_by_label_contains("第 1 幅").click();
+    window.harness.run_steps(4);
+    assert_eq!(window.state().view, View::Painting(painting.id));
     assert!(window.sees(&painting.recipe.seed.to_string()));
 
     window.focus_prompt();
@@ -285,6 +288,8 @@ fn single_keys_belong_to_the_text_field_that_has_the_focus() {
         window.until("a picture", |s| s.paintings.len() == count + 1 && s.forming.is_none());
     }
     let [newer, older] = [0, 1].map(|k| window.state().paintings[k].id);
+    window.harness.get_by_label_contains("第 1 幅").click();
+    window.harness.run_steps(4);
     assert_eq!(window.state().view, View::Painting(newer));
     window.key(Key::ArrowRight, Modifiers::NONE);
     window.key(Key::R, Modifiers::NONE);

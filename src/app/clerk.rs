@@ -2,14 +2,15 @@
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
 use super::command::Link;
+use super::desk::Sheet;
 use super::gallery_errands as gallery;
-use super::placing::{Place, Preparation};
+use super::placing::{Place, Placed, Preparation};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
 use super::styles::Styles;
 use crate::base::files::write_newly;
-use crate::base::{Extent, ImageId, Problem, ProblemKind};
+use crate::base::{Extent, ImageId, JobId, Problem, ProblemKind};
 use crate::gallery::{EntryId, Stamp};
 use crate::imaging::Pixmap;
 use crate::imaging::png_text::{encode_png, write_png};
@@ -83,7 +84,7 @@ pub enum Errand {
     /// Completes a recipe with what the canvas shows.
     Prepare(Box<Preparation>),
     /// Makes of a picture what is laid on the canvas.
-    Join(Painting),
+    Join(Painting, Sheet),
 }
 
 /// What the clerk reports.
@@ -108,7 +109,10 @@ pub enum Report {
     ForClipboard(Arc<Pixmap>),
     Imported(Vec<PathBuf>),
     /// A recipe is complete, or why not.
-    Prepared(Box<Result<(Recipe, Place), Problem>>),
+    Prepared {
+        ticket: JobId,
+        result: Box<Result<(Recipe, Placed), Problem>>,
+    },
     /// A picture for the canvas, with its layer's name and the place of its top left corner.
     Joined {
         name: String,
@@ -116,6 +120,8 @@ pub enum Report {
         at: (i32, i32),
         /// It fills the frame.
         fills: bool,
+        /// The document that it is for.
+        sheet: Sheet,
     },
     Failed(Problem),
 }
@@ -217,12 +223,15 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         Errand::Remember { settings, path } => {
             tell(Report::Remembered(settings.write(&path)));
         }
-        Errand::Prepare(preparation) => tell(Report::Prepared(Box::new(preparation.finish()))),
-        Errand::Join(Painting { picture, recipe, place, .. }) => {
+        Errand::Prepare(preparation) => {
+            let ticket = preparation.ticket;
+            tell(Report::Prepared { ticket, result: Box::new(preparation.finish()) });
+        }
+        Errand::Join(Painting { picture, recipe, place, .. }, sheet) => {
             let Some(place) = place else { return };
             let (patch, at) = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
-            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills });
+            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills, sheet });
         }
         Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),
         Errand::RememberPrompts { prompts, path } => told(prompts.write(&path), tell),

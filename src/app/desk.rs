@@ -8,11 +8,23 @@ use crate::imaging::Pixmap;
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Between a fitted canvas and the edge of its room, in points.
 const MAT: f64 = 32.0;
 /// A canvas smaller than its room is enlarged up to this.
 const MOST_ENLARGED: f64 = 3.0;
+
+/// Names a document on the desk for as long as the program runs, so that a picture is not laid on another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sheet(u64);
+
+impl Sheet {
+    fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// A gesture with the pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +38,7 @@ pub enum Gesture {
 /// See the module.
 pub struct Desk {
     editor: Editor,
+    sheet: Sheet,
     /// Where one looks; `None`: the canvas is fitted into its room, whatever size that is.
     pub view: Option<View>,
     /// The part of the window that shows the canvas; `None` until it is drawn.
@@ -67,6 +80,7 @@ impl Desk {
         let tool = ToolId::MaskBrush;
         Self {
             editor: Editor::new(document),
+            sheet: Sheet::fresh(),
             view: None,
             room: None,
             tool,
@@ -87,6 +101,7 @@ impl Desk {
     pub fn replace(&mut self, document: Document) {
         self.stop();
         self.editor = Editor::new(document);
+        self.sheet = Sheet::fresh();
         self.changed_over = true;
         (self.view, self.path, self.filled, self.fresh) = (None, None, None, false);
     }
@@ -102,18 +117,29 @@ impl Desk {
         let frame = self.document().frame();
         if self.fresh && self.document().extent() != extent {
             let name = self.document().active_layer().map(|layer| layer.name.clone()).unwrap_or_default();
+            // Nobody has seen the one before: pictures that were meant for it are for this one.
+            let sheet = self.sheet;
             self.renew(extent, &name);
-            self.fresh = true;
+            (self.fresh, self.sheet) = (true, sheet);
         } else if frame.extent() != extent && !self.is_drawing() {
             let frame = IntRect::new(frame.x, frame.y, extent.width, extent.height);
+            let before = self.editor.revision();
             // A size that is no frame's is told when it is painted.
             let _ = self.editor.edit("edit-frame", |t| t.set_frame(frame));
+            // The pixels are as they were, so the next picture still takes the place of the last.
+            let after = self.editor.revision();
+            self.filled = self.filled.map(|(layer, state)| (layer, if state == before { after } else { state }));
         }
     }
 
     /// Nothing was done to the canvas yet.
     pub const fn is_fresh(&self) -> bool {
         self.fresh
+    }
+
+    /// Which document this is.
+    pub const fn sheet(&self) -> Sheet {
+        self.sheet
     }
 
     pub const fn document(&self) -> &Document {
@@ -146,6 +172,11 @@ impl Desk {
     /// True while the pointer is down with a tool.
     pub const fn is_drawing(&self) -> bool {
         self.pressed
+    }
+
+    /// True while a gesture or an unfinished step must not be disturbed.
+    pub const fn is_busy(&self) -> bool {
+        self.pressed || self.editor.is_open()
     }
 
     /// A pointer event for the tool; `scale` is screen pixels per canvas pixel.
@@ -226,10 +257,12 @@ impl Desk {
         Ok(())
     }
 
-    /// True if there is anything to be seen in this part of the canvas.
+    /// True if there is anything to be seen in the tiles of this part of the canvas.
     pub fn has_paint(&self, part: IntRect) -> bool {
         let seen = self.document().layers().iter().filter(|layer| layer.shows());
-        seen.filter_map(|layer| layer.pixels.bounds()).any(|bounds| bounds.intersect(part).is_some())
+        // By tiles: it is asked in every frame, and tiles without paint are not kept.
+        let mut tiles = seen.flat_map(|layer| layer.pixels.iter());
+        tiles.any(|(index, _)| index.rect().intersect(part).is_some())
     }
 
     /// How the canvas lies in `room`: as the artist has put it, or fitted.

@@ -1,8 +1,8 @@
 //! What the worker and the clerk report, and what it does to the state.
 
 use super::clerk::Report;
-use super::state::{Painting, Said, State, Trail};
-use super::update::{Effect, start_next};
+use super::state::{Landing, Painting, Said, State, Trail};
+use super::update::{Effect, lay, start_next};
 use super::wall;
 use crate::base::ImageId;
 use crate::jobs::Event;
@@ -28,9 +28,12 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Finished { id, recipe, output } => {
-            let place = state.places.remove(&id);
+            // It stays for a retry, as long as the job is known.
+            let place = state.places.get(&id).map(|placed| placed.place.clone());
+            let lies_here = state.place_of(id).is_some();
             let model = state.model_name(&recipe);
-            let trails = state.forming.as_ref().map(|forming| forming.trails.clone()).unwrap_or_default();
+            let formed = state.forming.as_ref().filter(|forming| forming.job == id);
+            let trails = formed.map(|forming| forming.trails.clone()).unwrap_or_default();
             let paintings: Vec<Painting> = (0u64..)
                 .zip(output.pictures)
                 .map(|(k, picture)| {
@@ -52,14 +55,14 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
                 .collect();
             // Hung from the last to the first, so that the strip reads in the order of the seeds.
             paintings.iter().rev().for_each(|painting| state.hang(painting.clone()));
-            let first = paintings.first().cloned();
-            let mut effects: Vec<_> = paintings.into_iter().map(Effect::Keep).collect();
-            effects.extend(first.filter(|painting| painting.place.is_some()).map(Effect::Lay));
+            // The canvas first, which one looks at; the disk can wait.
+            let first = paintings.first().filter(|_| lies_here).cloned();
+            let mut effects: Vec<_> = first.map(|painting| lay(state, painting)).into_iter().collect();
+            effects.extend(paintings.into_iter().map(Effect::Keep));
             effects.extend(settled(state));
             effects
         }
-        Event::Failed { id, problem } => {
-            state.places.remove(&id);
+        Event::Failed { problem, .. } => {
             if problem.is_cancelled() {
                 state.say(Said::Note("note-stopped", Vec::new()));
             } else {
@@ -73,7 +76,26 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
 /// The easel is free: the next job begins.
 fn settled(state: &mut State) -> Vec<Effect> {
     state.forming = None;
+    state.tidy_places();
     start_next(state)
+}
+
+/// Lays on the canvas what waits for it, unless the artist is at work there; true if there was anything. What was meant
+/// for a document that is gone hangs in the strip and nowhere else.
+pub(super) fn land(state: &mut State) -> bool {
+    if state.landing.is_empty() || state.desk.is_busy() {
+        return false;
+    }
+    while let Some(Landing { name, patch, at, fills, sheet }) = state.landing.pop_front() {
+        if sheet != state.desk.sheet() {
+            continue;
+        }
+        let step = if fills { "edit-paint" } else { "edit-repaint" };
+        if let Err(problem) = state.desk.lay(step, &name, &patch, at, fills) {
+            state.complain(problem);
+        }
+    }
+    true
 }
 
 /// Takes note of a report of the clerk.
@@ -93,22 +115,25 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
         Report::Exported(file) => {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
         }
-        Report::Prepared(prepared) => {
-            state.preparing = state.preparing.saturating_sub(1);
-            match *prepared {
-                Ok((recipe, place)) => {
+        Report::Prepared { ticket, result } => {
+            let Some(place) = state.preparing.iter().position(|waits| *waits == ticket) else {
+                // It was cancelled meanwhile.
+                return Vec::new();
+            };
+            state.preparing.remove(place);
+            match *result {
+                Ok((recipe, placed)) => {
                     let id = state.ledger.enqueue(recipe);
-                    state.places.insert(id, place);
+                    state.places.insert(id, placed);
                     return start_next(state);
                 }
                 Err(problem) => state.complain(problem),
             }
         }
-        Report::Joined { name, patch, at, fills } => {
-            let step = if fills { "edit-paint" } else { "edit-repaint" };
-            if let Err(problem) = state.desk.lay(step, &name, &patch, at, fills) {
-                state.complain(problem);
-            }
+        Report::Joined { name, patch, at, fills, sheet } => {
+            state.joining = state.joining.saturating_sub(1);
+            state.landing.push_back(Landing { name, patch, at, fills, sheet });
+            land(state);
         }
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}

@@ -2,7 +2,8 @@
 //!
 //! Both work on pixels and so run on the clerk's thread.
 
-use crate::base::{IntRect, Problem};
+use super::desk::Sheet;
+use crate::base::{IntRect, JobId, Problem};
 use crate::canvas::Document;
 use crate::canvas::surface::flatten;
 use crate::imaging::resample::{Filter, resize};
@@ -33,6 +34,16 @@ impl Place {
         }
     }
 
+    /// Bytes of the masks that it keeps.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Place::Frame(_) => 0,
+            Place::Patch(plan) => {
+                plan.composite.bytes().len() + plan.denoise.as_ref().map_or(0, |mask| mask.bytes().len())
+            }
+        }
+    }
+
     /// How opaque a preview is in there; `None` if all of it is.
     pub fn alpha(&self) -> Option<&Mask> {
         match self {
@@ -56,9 +67,20 @@ impl Place {
     }
 }
 
+/// Where a job's pictures go, and of which document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    pub place: Place,
+    pub sheet: Sheet,
+}
+
 /// A recipe that still lacks what the canvas shows.
 #[derive(Clone, Debug)]
 pub struct Preparation {
+    /// Under this it is known until it is a job.
+    pub ticket: JobId,
+    /// Of the document.
+    pub sheet: Sheet,
     /// From text alone, in the size of the frame.
     pub recipe: Recipe,
     pub family: FamilyInfo,
@@ -75,8 +97,8 @@ impl Preparation {
     ///
     /// # Errors
     /// Those of [`check`].
-    pub fn finish(self) -> Result<(Recipe, Place), Problem> {
-        let Self { mut recipe, family, document, strength, masked } = self;
+    pub fn finish(self) -> Result<(Recipe, Placed), Problem> {
+        let Self { mut recipe, family, document, strength, masked, sheet, ticket: _ } = self;
         let place = if masked {
             let bounds = document.mask().bounds().unwrap_or(document.canvas());
             let mask = document.mask().to_mask(bounds);
@@ -96,7 +118,7 @@ impl Preparation {
             Place::Frame(frame)
         };
         check(&recipe, &family)?;
-        Ok((recipe, place))
+        Ok((recipe, Placed { place, sheet }))
     }
 }
 

@@ -1,8 +1,8 @@
 //! From the draft to a recipe that the engine will take.
 
-use super::placing::{Place, Preparation};
+use super::placing::{Place, Placed, Preparation};
 use super::state::State;
-use crate::base::{Extent, Problem, ProblemKind};
+use crate::base::{Extent, JobId, Problem, ProblemKind};
 use crate::recipe::check::check;
 use crate::recipe::{FamilyInfo, NoiseSource, Precision, Recipe, Source, TextOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -49,17 +49,20 @@ pub fn plan_on_canvas(state: &State) -> Result<Planned, Problem> {
     let strength = state.draft.strength;
     let seen = strength < 1.0 && state.desk.has_paint(frame) && able.is_some_and(|able| able.image_to_image);
     let Some(model) = state.model().filter(|_| masked || seen) else {
-        return Ok(Planned::Ready(Box::new(recipe), Place::Frame(frame)));
+        let placed = Placed { place: Place::Frame(frame), sheet: state.desk.sheet() };
+        return Ok(Planned::Ready(Box::new(recipe), placed));
     };
     let (family, document) = (model.family.clone(), document.clone());
-    Ok(Planned::Unfinished(Box::new(Preparation { recipe, family, document, strength, masked })))
+    let (ticket, sheet) = (JobId::fresh(), state.desk.sheet());
+    let preparation = Preparation { ticket, sheet, recipe, family, document, strength, masked };
+    Ok(Planned::Unfinished(Box::new(preparation)))
 }
 
 /// See [`plan_on_canvas`].
 #[derive(Clone, Debug)]
 pub enum Planned {
     /// Words alone; the pictures fill the frame.
-    Ready(Box<Recipe>, Place),
+    Ready(Box<Recipe>, Placed),
     /// The canvas is needed, too.
     Unfinished(Box<Preparation>),
 }

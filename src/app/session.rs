@@ -112,6 +112,7 @@ impl Session {
             let effects = events::note(&mut self.state, report);
             self.carry_out(effects);
         }
+        news |= events::land(&mut self.state);
         while let Some(report) = self.librarian.poll() {
             news = true;
             wall::note(&mut self.state, report);
@@ -183,7 +184,7 @@ impl Session {
             }
             Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
             Effect::Prepare(preparation) => self.clerk.send(Errand::Prepare(preparation)),
-            Effect::Lay(painting) => self.clerk.send(Errand::Join(painting)),
+            Effect::Lay(painting) => self.clerk.send(Errand::Join(painting, self.state.desk.sheet())),
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
             Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
             Effect::OpenLink(link) => self.clerk.send(Errand::Browse(link)),
@@ -264,9 +265,13 @@ mod tests {
         assert!(session.state.forming.is_some());
         until(&mut session, |s| s.paintings.len() == 3 && s.paintings.iter().all(|p| p.file.is_some()));
         let paintings: Vec<_> = session.state.paintings.iter().cloned().collect();
+        until(&mut session, |s| !s.is_working());
         assert_eq!(paintings.iter().map(|p| p.recipe.seed).collect::<Vec<_>>(), [9, 10, 11]);
         assert!(paintings.iter().all(|p| p.recipe.batch == 1 && p.thumbnail.is_some()));
-        assert_eq!(session.state.view, View::Painting(paintings[0].id));
+        assert_eq!(session.state.view, View::Easel);
+        let lies = session.state.desk.document().layers();
+        assert_eq!(lies.len(), 1, "the first of them, on the layer that was blank");
+        assert_eq!(lies[0].pixels.pixmap(session.state.desk.document().canvas()), *paintings[0].picture);
         let texts = read_texts(paintings[1].file.as_ref().unwrap()).unwrap();
         assert!(texts.iter().any(|(key, text)| key == "parameters" && text.contains("飞流直下三千尺")));
         let copy = folder.path().join("副本.png");

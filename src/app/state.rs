@@ -3,7 +3,8 @@
 use super::command::Command;
 use super::commands::Keymap;
 use super::desk::Desk;
-use super::placing::Place;
+use super::desk::Sheet;
+use super::placing::{Place, Placed};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::styles::Styles;
@@ -11,10 +12,11 @@ use super::wall::Wall;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
 use crate::imaging::Pixmap;
 use crate::jobs::Ledger;
+use crate::recipe::check::check_size;
 use crate::recipe::{FamilyInfo, Preset, Recipe, Sampling};
 use crate::words::{Language, text_with};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -140,6 +142,15 @@ pub struct Painting {
     pub place: Option<Place>,
 }
 
+impl Painting {
+    /// What it holds in memory, the pictures that it was made from and its previews among it.
+    pub fn bytes(&self) -> usize {
+        let trail: usize = self.trail.iter().map(|preview| preview.rgba().len()).sum();
+        let place = self.place.as_ref().map_or(0, Place::bytes);
+        self.picture.rgba().len() + self.recipe.bytes() + trail + place
+    }
+}
+
 /// The small previews of a picture's steps, from noise to the end; those that the window was too busy for are missing.
 pub type Trail = Arc<Vec<Arc<Pixmap>>>;
 
@@ -205,15 +216,35 @@ impl Message {
     }
 }
 
+/// A picture that is ready to be laid on the canvas.
+#[derive(Clone, Debug)]
+pub struct Landing {
+    /// Of its layer.
+    pub name: String,
+    pub patch: Arc<Pixmap>,
+    /// Where its top left corner goes.
+    pub at: (i32, i32),
+    /// It fills the frame.
+    pub fills: bool,
+    /// The document that it is for.
+    pub sheet: Sheet,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct State {
     pub draft: Draft,
     pub desk: Desk,
-    /// Where the pictures of the jobs go.
-    pub places: HashMap<JobId, Place>,
-    /// Jobs that the clerk is making ready.
-    pub preparing: usize,
+    /// Where the pictures of the jobs go; of jobs that the ledger knows.
+    pub places: HashMap<JobId, Placed>,
+    /// What the clerk is making ready to be a job.
+    pub preparing: Vec<JobId>,
+    /// Pictures that the clerk is making ready for the canvas.
+    pub joining: usize,
+    /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
+    pub landing: VecDeque<Landing>,
+    /// Size of the frame when it was last looked at.
+    framed: Extent,
     pub models: Vec<Model>,
     /// Where an artist puts more of them.
     pub models_folder: PathBuf,
@@ -268,7 +299,10 @@ impl State {
             draft,
             desk,
             places: HashMap::new(),
-            preparing: 0,
+            preparing: Vec::new(),
+            joining: 0,
+            landing: VecDeque::new(),
+            framed: size,
             models,
             models_folder: PathBuf::new(),
             language,
@@ -323,6 +357,33 @@ impl State {
         Some((running.seconds_left()? - since).max(0.0))
     }
 
+    /// Where the pictures of a job go, if that is on the document that lies on the desk.
+    pub fn place_of(&self, job: JobId) -> Option<&Place> {
+        let placed = self.places.get(&job)?;
+        (placed.sheet == self.desk.sheet()).then_some(&placed.place)
+    }
+
+    /// A frame that was sized by hand is the size of the next picture, if the model can paint it.
+    pub fn heed_frame(&mut self) {
+        let extent = self.desk.document().frame().extent();
+        if std::mem::replace(&mut self.framed, extent) != extent
+            && self.model().is_some_and(|model| check_size(extent, &model.family).is_ok())
+        {
+            self.draft.size = extent;
+        }
+    }
+
+    /// Something is on its way to the canvas.
+    pub fn is_working(&self) -> bool {
+        self.forming.is_some() || !self.preparing.is_empty() || self.joining > 0 || !self.landing.is_empty()
+    }
+
+    /// Forgets the places of jobs that the ledger has forgotten.
+    pub(super) fn tidy_places(&mut self) {
+        let known: HashSet<JobId> = self.ledger.entries().map(|entry| entry.id).collect();
+        self.places.retain(|job, _| known.contains(job));
+    }
+
     /// Shows a message; one that says the same gives way to it.
     pub fn say(&mut self, said: Said) {
         self.messages.retain(|message| message.said != said);
@@ -349,7 +410,7 @@ impl State {
         self.paintings.push_front(painting);
         let mut used = 0usize;
         let keep = self.paintings.iter().take_while(|painting| {
-            used = used.saturating_add(painting.picture.rgba().len());
+            used = used.saturating_add(painting.bytes());
             used <= PAINTINGS_BUDGET
         });
         let keep = keep.count().max(1);

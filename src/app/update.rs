@@ -3,7 +3,7 @@
 use super::command::{Command, EXAMPLES, Link};
 use super::desk_commands;
 use super::placing::{Place, Preparation};
-use super::plan::{Planned, draw_seed, plan_on_canvas};
+use super::plan::{Planned, draw_seed, plan, plan_on_canvas};
 use super::prompt_edit::WEIGHT_STEP;
 use super::state::{Forming, Painting, Said, Scale, State, View};
 use super::wall;
@@ -64,11 +64,11 @@ pub enum Card {
 pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Generate => generate(state),
-        Command::Cancel => {
-            let running = state.ledger.running().map(|(entry, _)| entry.id);
-            running.filter(|id| state.ledger.cancel(*id)).map(Effect::Stop).into_iter().collect()
+        Command::Cancel => cancel(state),
+        Command::CancelAll => {
+            state.preparing.clear();
+            state.ledger.cancel_all().map(Effect::Stop).into_iter().collect()
         }
-        Command::CancelAll => state.ledger.cancel_all().map(Effect::Stop).into_iter().collect(),
         Command::SaveAs => {
             let ask = |p: &Painting| Effect::AskPath {
                 id: p.id,
@@ -87,7 +87,12 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect()
         }
         Command::RetryJob(id) => match state.ledger.retry(id) {
-            Some(_) => start_next(state),
+            Some(again) => {
+                if let Some(placed) = state.places.get(&id).cloned() {
+                    state.places.insert(again, placed);
+                }
+                start_next(state)
+            }
             None => Vec::new(),
         },
         Command::WeightUp => vec![Effect::Weigh(WEIGHT_STEP)],
@@ -139,7 +144,7 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
                 place: Some(painting.place.clone().unwrap_or(Place::Frame(frame))),
                 ..painting
             });
-            placed.map(Effect::Lay).into_iter().collect()
+            placed.map(|painting| lay(state, painting)).into_iter().collect()
         }
         Command::NewDocument => {
             new_document(state);
@@ -204,8 +209,12 @@ fn change(state: &mut State, command: Command) {
         }
         Command::ForgetJob(id) => {
             state.ledger.forget(id);
+            state.tidy_places();
         }
-        Command::ForgetSettled => state.ledger.forget_settled(),
+        Command::ForgetSettled => {
+            state.ledger.forget_settled();
+            state.tidy_places();
+        }
         Command::WearStyle(name) => {
             if state.worn.contains(&name) {
                 state.worn.retain(|worn| *worn != name);
@@ -223,6 +232,27 @@ fn change(state: &mut State, command: Command) {
     }
 }
 
+/// Gives up what is in hand: the stroke; without one, the running job; without one, what is made ready for one.
+fn cancel(state: &mut State) -> Vec<Effect> {
+    if state.desk.is_busy() {
+        state.desk.stop();
+        return Vec::new();
+    }
+    if let Some(id) = state.ledger.running().map(|(entry, _)| entry.id) {
+        return state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect();
+    }
+    if !std::mem::take(&mut state.preparing).is_empty() {
+        state.say(Said::Note("note-stopped", Vec::new()));
+    }
+    Vec::new()
+}
+
+/// A picture on its way to the canvas.
+pub(super) fn lay(state: &mut State, painting: Painting) -> Effect {
+    state.joining += 1;
+    Effect::Lay(painting)
+}
+
 fn generate(state: &mut State) -> Vec<Effect> {
     if state.models.is_empty() {
         let folder = state.models_folder.display().to_string();
@@ -237,14 +267,15 @@ fn generate(state: &mut State) -> Vec<Effect> {
     if !state.draft.seed.kept {
         state.draft.seed.value = draw_seed();
     }
-    if !state.desk.is_fresh() {
+    // A draft that is refused leaves the canvas as it is.
+    if plan(state).is_ok() {
         state.desk.stop();
+        state.desk.follow(state.draft.size);
     }
-    state.desk.follow(state.draft.size);
     match plan_on_canvas(state) {
-        Ok(Planned::Ready(recipe, place)) => {
+        Ok(Planned::Ready(recipe, placed)) => {
             let id = state.ledger.enqueue(*recipe);
-            state.places.insert(id, place);
+            state.places.insert(id, placed);
             state.view = View::Easel;
             state.history.add(&state.draft.prompt);
             let mut effects = start_next(state);
@@ -252,7 +283,7 @@ fn generate(state: &mut State) -> Vec<Effect> {
             effects
         }
         Ok(Planned::Unfinished(preparation)) => {
-            state.preparing += 1;
+            state.preparing.push(preparation.ticket);
             state.view = View::Easel;
             state.history.add(&state.draft.prompt);
             vec![Effect::Prepare(preparation), Effect::RememberPrompts]
@@ -333,7 +364,6 @@ fn step(state: &mut State, by: isize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::plan::plan;
     use crate::app::settings::Settings;
     use crate::app::state::Model;
     use crate::app::styles::Style;

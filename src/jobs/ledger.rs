@@ -13,6 +13,8 @@ pub const TRACE_BUDGET: usize = 512 << 20;
 
 /// Settled jobs that are remembered; the oldest are forgotten beyond it.
 const MOST_SETTLED: usize = 500;
+/// Bytes of the pictures in their recipes; the same holds.
+const MOST_PICTURES: usize = 256 << 20;
 
 /// A job and what became of it.
 #[derive(Clone, Debug)]
@@ -252,6 +254,14 @@ impl Ledger {
         while self.settled.len() > MOST_SETTLED {
             self.settled.pop_front();
         }
+        let mut used = 0usize;
+        let kept = self.settled.iter().rev().take_while(|entry| {
+            used = used.saturating_add(entry.recipe.bytes());
+            used <= MOST_PICTURES
+        });
+        // The one that has just settled can always be tried again.
+        let kept = kept.count().max(1);
+        self.settled.drain(..self.settled.len().saturating_sub(kept));
         // From the newest: what no longer fits, and everything older, is given up.
         let mut used = 0usize;
         for entry in self.settled.iter_mut().rev() {

@@ -5,7 +5,7 @@ use super::upload::Uploads;
 use super::viewport::{Affine, MaskOverlay, PreviewPlace, ViewParams, Viewport};
 use crate::app::desk::Gesture;
 use crate::app::{Said, State};
-use crate::base::{IntRect, JobId};
+use crate::base::{Extent, IntRect, JobId};
 use crate::canvas::View;
 use crate::canvas::view::Viewport as Room;
 use crate::imaging::resample::{Filter, resize};
@@ -14,7 +14,7 @@ use crate::tools::{Cursor, Effect, Modifiers, PointerEvent, ToolId};
 use crate::words::text;
 use eframe::egui_wgpu::RenderState;
 use egui::{
-    Align2, Color32, CursorIcon, Event, Painter, PointerButton, Pos2, Rect, Response, Role, Sense, Shape, Stroke,
+    Align2, Color32, CursorIcon, Event, Id, Painter, PointerButton, Pos2, Rect, Response, Role, Sense, Shape, Stroke,
     TouchPhase, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
@@ -22,6 +22,11 @@ use egui::{
 const WHEEL: f32 = 240.0;
 /// Side of a handle in points.
 const HANDLE: f32 = 8.0;
+
+/// The canvas among the controls. It leaves the keys to the commands even when it has the focus.
+pub fn canvas_id() -> Id {
+    Id::unique("canvas")
+}
 
 /// See the module.
 pub struct CanvasPanel {
@@ -33,6 +38,10 @@ pub struct CanvasPanel {
     panning: bool,
     /// The pen's last pressure; 1 for a mouse.
     pressure: f32,
+    /// Where the preview is drawn that is on the graphics card.
+    place: Option<PreviewPlace>,
+    /// The alpha of the job's previews: of which job, and in which size.
+    shares: Option<(JobId, Extent, Vec<u8>)>,
     /// The tool that comes back when Alt has picked a colour.
     borrowed: Option<ToolId>,
 }
@@ -43,6 +52,8 @@ impl CanvasPanel {
             viewport: Viewport::new(render_state),
             uploads: Uploads::default(),
             preview: None,
+            place: None,
+            shares: None,
             panning: false,
             pressure: 1.0,
             borrowed: None,
@@ -52,7 +63,8 @@ impl CanvasPanel {
     /// Draws the canvas into all the room there is. `glance` is the step of the timeline that is looked back at.
     pub fn show(&mut self, ui: &mut Ui, state: &mut State, glance: Option<usize>) {
         let rect = ui.available_rect_before_wrap();
-        let response = ui.allocate_rect(rect, Sense::click_and_drag());
+        ui.advance_cursor_after_rect(rect);
+        let response = ui.interact(rect, canvas_id(), Sense::click_and_drag());
         let words = text(state.language, "label-canvas");
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &words));
         let room = Room::new([f64::from(rect.width()), f64::from(rect.height())], f64::from(ui.pixels_per_point()));
@@ -60,6 +72,13 @@ impl CanvasPanel {
         let mut view = state.desk.view_in(room);
         self.navigate(ui, &response, state, &mut view, room);
         self.handle_pointer(ui, &response, state, &mut view, room);
+        if !state.desk.is_drawing() {
+            self.give_back(state);
+            state.heed_frame();
+            if !state.landing.is_empty() {
+                ui.ctx().request_repaint();
+            }
+        }
         // Until the artist moves it, the view follows the size of the window.
         if view != state.desk.view_in(room) {
             state.desk.view = Some(view);
@@ -147,7 +166,8 @@ impl CanvasPanel {
                 Event::PointerMoved(at) if state.desk.is_drawing() => (Gesture::Drag, *at),
                 Event::PointerMoved(at) if over => (Gesture::Hover, *at),
                 Event::PointerButton { pos, button: PointerButton::Primary, pressed: true, .. } if over => {
-                    response.request_focus();
+                    // The keys are for the tools again.
+                    ui.memory_mut(|memory| memory.stop_text_input());
                     (Gesture::Press, *pos)
                 }
                 Event::PointerButton { pos, button: PointerButton::Primary, pressed: false, .. }
@@ -168,18 +188,41 @@ impl CanvasPanel {
             for effect in state.desk.pointer(gesture, event, view.scale) {
                 carry_out(effect, state, view, room);
             }
-            if gesture == Gesture::Release
-                && let Some(tool) = self.borrowed.take()
-            {
-                state.desk.choose(tool);
+            if gesture == Gesture::Release {
+                self.give_back(state);
             }
+        }
+        // The window may lose the pointer without a word that the button went up.
+        if state.desk.is_drawing()
+            && let Some(at) = self.lost(ui, rect)
+        {
+            let [x, y] = view.to_canvas(at, room);
+            let event = PointerEvent { x, y, pressure: self.pressure, time, modifiers };
+            for effect in state.desk.pointer(Gesture::Release, event, view.scale) {
+                carry_out(effect, state, view, room);
+            }
+        }
+    }
+
+    /// Where a gesture ended whose end was not told.
+    fn lost(&self, ui: &Ui, rect: Rect) -> Option<[f64; 2]> {
+        let (down, at) = ui.input(|input| (input.pointer.primary_down(), input.pointer.interact_pos()));
+        (!down).then(|| local(at.unwrap_or(rect.center()), rect))
+    }
+
+    /// The tool that was in the hand before Alt picked a colour, unless another was chosen meanwhile.
+    fn give_back(&mut self, state: &mut State) {
+        if let Some(tool) = self.borrowed.take()
+            && state.desk.tool() == ToolId::Eyedropper
+        {
+            state.desk.choose(tool);
         }
     }
 
     /// Puts what forms on the graphics card; gives its place.
     fn prepare_preview(&mut self, state: &State, glance: Option<usize>) -> Option<PreviewPlace> {
         let shown = state.forming.as_ref().and_then(|forming| {
-            let place = state.places.get(&forming.job)?;
+            let place = state.place_of(forming.job)?;
             let step = glance.and_then(|k| forming.trails.first()?.get(k));
             let preview = step.or(forming.previews.first())?;
             Some(((forming.job, forming.serial, glance), place.rect(), place.alpha(), preview))
@@ -191,17 +234,29 @@ impl CanvasPanel {
             Some(((JobId(0), painting.id.0, glance), place.rect(), place.alpha(), preview))
         };
         let Some((key, rect, alpha, preview)) = shown.or_else(looked_back) else {
+            // What has formed stays until the picture itself lies there.
+            if state.joining > 0 && self.place.is_some() {
+                return self.place;
+            }
             if self.preview.take().is_some() {
                 self.viewport.set_preview(None);
             }
+            (self.place, self.shares) = (None, None);
             return None;
         };
         if self.preview != Some(key) {
             self.preview = Some(key);
-            let pixels = premultiplied(preview, alpha);
-            self.viewport.set_preview(Some((preview.extent(), &pixels)));
+            let (of, extent) = (key.0, preview.extent());
+            // Made from the mask once a job, not with each step.
+            if self.shares.as_ref().is_none_or(|(job, size, _)| (*job, *size) != (of, extent)) {
+                self.shares = alpha.map(|mask| (of, extent, shares(mask, extent)));
+            }
+            let shares = self.shares.as_ref().map(|(_, _, shares)| shares.as_slice());
+            let pixels = premultiplied(preview, shares.filter(|_| alpha.is_some()));
+            self.viewport.set_preview(Some((extent, &pixels)));
         }
-        Some(PreviewPlace { rect, opacity: 1.0 })
+        self.place = Some(PreviewPlace { rect, opacity: 1.0 });
+        self.place
     }
 
     fn cursor(&self, ui: &Ui, response: &Response, state: &State) {
@@ -250,14 +305,16 @@ fn carry_out(effect: Effect, state: &mut State, view: &mut View, room: Room) {
     }
 }
 
-/// RGBA with the alpha multiplied in, made less by a mask of another size.
-fn premultiplied(preview: &Pixmap, alpha: Option<&Mask>) -> Vec<u8> {
-    let shares = alpha.map(|mask| {
-        let grey = mask.bytes().iter().flat_map(|&v| [v, v, v, 255]).collect();
-        Pixmap::from_rgba(mask.extent(), grey).map(|picture| resize(&picture, preview.extent(), Filter::Bilinear))
-    });
-    let shares = shares.flatten();
-    let share = |k: usize| shares.as_ref().and_then(|s| s.rgba().get(4 * k)).map_or(255, |v| u32::from(*v));
+/// A mask in another size, a byte a pixel.
+fn shares(mask: &Mask, extent: Extent) -> Vec<u8> {
+    let grey = mask.bytes().iter().flat_map(|&v| [v, v, v, 255]).collect();
+    let picture = Pixmap::from_rgba(mask.extent(), grey).map(|picture| resize(&picture, extent, Filter::Bilinear));
+    picture.map(|picture| picture.rgba().iter().step_by(4).copied().collect()).unwrap_or_default()
+}
+
+/// RGBA with the alpha multiplied in, made less by shares, one a pixel.
+fn premultiplied(preview: &Pixmap, shares: Option<&[u8]>) -> Vec<u8> {
+    let share = |k: usize| shares.and_then(|shares| shares.get(k)).map_or(255, |v| u32::from(*v));
     let pixels = preview.rgba().chunks_exact(4).enumerate().flat_map(|(k, pixel)| {
         let [r, g, b, a] = [0, 1, 2, 3].map(|c| pixel.get(c).map_or(0, |v| u32::from(*v)));
         let alpha = a * share(k) / 255;

@@ -114,6 +114,8 @@ fn one_line(words: &str) -> String {
 pub fn progress(ui: &mut Ui, place: Rect, state: &State, t: &Tokens) {
     let language = state.language;
     let Some((_, running)) = state.ledger.running() else {
+        let at = place.left_center();
+        ui.painter().text(at, Align2::LEFT_CENTER, text(language, "label-preparing"), sans(BODY), t.ink);
         return;
     };
     let (words, share) = phase_words(language, running);

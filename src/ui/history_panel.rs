@@ -11,7 +11,7 @@ const ROW: f32 = 3.5 * GRID;
 pub fn show(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
     let language = state.language;
     let history = state.desk.editor().history();
-    heading(ui, &text(language, "label-undo-history"));
+    heading(ui, &text(language, "label-edits"));
     let names: Vec<&str> = std::iter::once("edit-beginning").chain(history.steps()).collect();
     let scroll = ScrollArea::vertical().id_salt("history").auto_shrink(false).stick_to_bottom(true);
     ui.spacing_mut().item_spacing.y = 0.0;

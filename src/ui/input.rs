@@ -1,11 +1,12 @@
 //! From key presses to commands, with respect for text fields and input methods.
 
+use super::canvas_panel::canvas_id;
 use super::keys::shortcut;
 use super::prompt_panel;
 use crate::app::commands::Entry;
 use crate::app::{Command, Key, State, View, wall};
 use egui::text_edit::TextEditState;
-use egui::{Context, Event, Id, ImeEvent, Popup};
+use egui::{Context, Event, FocusDirection, Id, ImeEvent, Popup};
 
 /// Knows whether an input method has characters in hand, and in which field.
 #[derive(Debug, Default)]
@@ -86,11 +87,11 @@ pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gat
         return Vec::new();
     }
     // A slider wants the arrows as a text field wants letters.
-    let focused = ctx.memory(|memory| memory.focused().is_some());
+    let focused = ctx.memory(|memory| memory.focused().is_some_and(|id| id != canvas_id()));
     let menu = Popup::is_any_open(ctx);
     // Esc has taken the focus away before this frame began.
-    let editing_number = composition.before.is_some_and(|id| !prompt_panel::is_prompt(id));
-    let mut pressed = Vec::new();
+    let editing_number = composition.before.is_some_and(|id| !prompt_panel::is_prompt(id) && id != canvas_id());
+    let (mut pressed, mut tabbed) = (Vec::new(), false);
     ctx.input_mut(|input| {
         input.events.retain(|event| {
             if matches!(event, Event::Copy) && state.view == View::Gallery && !focused {
@@ -120,9 +121,14 @@ pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gat
             if (!repeat || entry.repeats()) && !pressed.contains(&entry.command) {
                 pressed.push(entry.command.clone());
             }
+            tabbed |= shortcut.key == Key::Tab;
             false
         });
     });
+    if tabbed {
+        // It does not lead to the next control as well.
+        ctx.memory_mut(|memory| memory.move_focus(FocusDirection::None));
+    }
     pressed
 }
 

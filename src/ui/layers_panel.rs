@@ -23,8 +23,8 @@ const ROW: f32 = 6.0 * GRID;
 pub struct LayersPanel {
     /// The layer whose name is being written, and the name.
     naming: Option<(LayerId, String)>,
-    /// The opacity while the slider is dragged.
-    opacity: Option<f32>,
+    /// The opacity of a layer while the slider is dragged.
+    opacity: Option<(LayerId, f32)>,
 }
 
 impl LayersPanel {
@@ -78,18 +78,19 @@ impl LayersPanel {
             });
             let label = text(language, "label-blend");
             tip_text(response.response.accessible_name(label), &text(language, "tip-blend"), None);
-            let mut percent = self.opacity.unwrap_or(layer.opacity) * 100.0;
+            let (id, opacity) = self.opacity.unwrap_or((layer.id, layer.opacity));
+            let mut percent = opacity * 100.0;
             ui.spacing_mut().slider_width = (ui.available_width() - 8.5 * GRID).max(3.0 * GRID);
             ui.spacing_mut().interact_size.y = 2.25 * GRID;
             let slider = Slider::new(&mut percent, 0.0..=100.0).fixed_decimals(0).suffix("%");
             let slider = ui.add(slider).accessible_name(text(language, "label-opacity"));
             if slider.dragged() {
-                self.opacity = Some(percent / 100.0);
+                self.opacity = Some((id, percent / 100.0));
             }
             // One step of the history for the whole drag.
             if slider.drag_stopped() || slider.changed() && !slider.dragged() {
                 self.opacity = None;
-                out.push(Command::ChangeLayer(layer.id, LayerChange::Opacity(percent / 100.0)));
+                out.push(Command::ChangeLayer(id, LayerChange::Opacity(percent / 100.0)));
             }
             tip_text(slider, &text(language, "tip-opacity"), None);
         });

@@ -178,7 +178,7 @@ impl Shell {
         if strip::is_wanted(state) && !alone && !in_gallery {
             *glance = bottom(ui, state, textures, &mut out);
         }
-        let empty = state.desk.is_fresh() && state.forming.is_none() && state.preparing == 0;
+        let empty = state.desk.is_fresh() && !state.is_working();
         if in_gallery {
             CentralPanel::no_frame()
                 .frame(Frame::new().fill(t.ground))

@@ -13,21 +13,16 @@ pub const HEIGHT: f32 = 5.0 * GRID;
 
 pub fn show(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
     let language = state.language;
-    if state.forming.is_some() {
+    if state.forming.is_some() || !state.preparing.is_empty() {
         let place = ui.max_rect();
         progress(ui, place, state, tokens(ui));
         return;
     }
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = GRID;
-        if state.preparing > 0 {
-            ui.spinner();
-            ui.label(RichText::new(text(language, "label-preparing")).color(tokens(ui).ink_soft));
-        } else {
-            let document = state.desk.document();
-            let args = [("size", document.extent().to_string()), ("count", document.layers().len().to_string())];
-            faint(ui, text_with(language, "label-canvas-facts", &args));
-        }
+        let document = state.desk.document();
+        let args = [("size", document.extent().to_string()), ("count", document.layers().len().to_string())];
+        faint(ui, text_with(language, "label-canvas-facts", &args));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             let size = Vec2::splat(3.5 * GRID);

@@ -631,7 +631,7 @@ label-layers = Layers
 label-layer = Layer { $number }: { $name }
 label-layer-visible = Show or hide “{ $name }”
 label-layer-lock = Lock or unlock “{ $name }”
-label-undo-history = History
+label-edits = History
 label-blend = Blend mode
 tip-blend = How this layer's colours join those below.
 label-opacity = Opacity
@@ -790,6 +790,7 @@ label-style-template = Words
 label-style-negative = Avoids
 label-style-do = { $do }: { $style }
 label-leave = Leave it
+label-history = Earlier prompts
 
 hint-palette = English, Chinese, or pinyin initials
 hint-shortcuts = Find a command

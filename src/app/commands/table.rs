@@ -84,8 +84,12 @@ fn working(state: &State) -> bool {
     state.ledger.running().is_some()
 }
 
+fn stoppable(state: &State) -> bool {
+    state.desk.is_busy() || working(state) || !state.preparing.is_empty()
+}
+
 fn working_or_waiting(state: &State) -> bool {
-    working(state) || state.ledger.waiting().len() > 0
+    working(state) || state.ledger.waiting().len() > 0 || !state.preparing.is_empty()
 }
 
 fn looking(state: &State) -> bool {
@@ -173,7 +177,7 @@ table! {
     Generate {
         C::Generate, Generate, [ctrl(K::Enter)], always;
         C::Repaint, Repaint, [ctrl_shift(K::Enter)], studio;
-        C::Cancel, Stop, [key(K::Escape)], working;
+        C::Cancel, Stop, [key(K::Escape)], stoppable;
         C::CancelAll, Stop, [shift(K::Escape)], working_or_waiting;
         C::ForgetSettled, Clear, [], settled;
         C::Dice, Dice, [], always;
