@@ -291,6 +291,7 @@ fn single_keys_belong_to_the_text_field_that_has_the_focus() {
     window.harness.get_by_label_contains("第 1 幅").click();
     window.harness.run_steps(4);
     assert_eq!(window.state().view, View::Painting(newer));
+    window.focus_prompt();
     window.key(Key::ArrowRight, Modifiers::NONE);
     window.key(Key::R, Modifiers::NONE);
     assert_eq!(window.state().view, View::Painting(newer), "the cursor moved, not the view");
