@@ -34,7 +34,12 @@ impl Window {
             models: vec![("小图".into(), "xiaotu".into(), small)],
             faults: vec![],
             models_folder: folder.path().join("模型"),
-            pictures_folder: folder.path().join("丹青"),
+            gallery: danqing::gallery::Place {
+                folder: folder.path().join("丹青"),
+                database: folder.path().join("gallery.db"),
+                thumbnails: folder.path().join("thumbnails.db"),
+                system_trash: false,
+            },
             settings_path: folder.path().join("settings.json"),
             language: Language::ZhCn,
         });

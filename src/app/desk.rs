@@ -222,7 +222,7 @@ impl Desk {
     }
 
     /// Lays a picture on the canvas as a layer of its own. A picture that fills the frame takes the place of the one
-    /// before, if nothing was done since. A canvas that nobody has touched takes its only layer.
+    /// before, if nothing was done since; so it does that of a single empty layer.
     ///
     /// # Errors
     /// Those of the document.
@@ -237,7 +237,11 @@ impl Desk {
         self.stop();
         let revision = self.editor.revision();
         let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
-        let only = (self.fresh && self.document().layers().len() == 1).then(|| self.document().active());
+        // A canvas with nothing on it takes the picture into its one layer.
+        let only = match self.document().layers() {
+            [layer] if layer.pixels.is_empty() && !layer.locked => Some(layer.id),
+            _ => None,
+        };
         let layer = self.editor.edit(step, |t| match last.or(only) {
             Some(layer) => {
                 let pixels = t.pixels_mut(layer)?;

@@ -22,6 +22,7 @@ mod rows;
 mod shell;
 mod shortcuts;
 mod signs;
+mod status;
 mod strip;
 mod style_card;
 mod style_chips;

@@ -12,7 +12,7 @@ use super::textures::Textures;
 use super::theme::{GRID, MARGIN, PANEL_WIDTH, set_shade, tokens};
 use super::widgets::{tip, wide_button};
 use super::{
-    canvas_view, fonts, history_panel, parameters, prompt_panel, strip, theme, timeline, toasts, tool_bar,
+    canvas_view, fonts, history_panel, parameters, prompt_panel, status, strip, theme, timeline, toasts, tool_bar,
     tool_options, topbar,
 };
 use crate::app::wall::Shown;
@@ -29,8 +29,6 @@ const SIZE: [f32; 2] = [1280.0, 800.0];
 const LEAST_SIZE: [f32; 2] = [880.0, 600.0];
 /// Width of the panel with layers and history, in points.
 const LAYERS_WIDTH: f32 = 32.0 * GRID;
-/// Height of the row that tells how far the job is.
-const PROGRESS: f32 = 5.0 * GRID;
 /// While a job runs, its time is counted down at this pace.
 const COUNT_DOWN: Duration = Duration::from_secs(1);
 
@@ -283,14 +281,15 @@ fn bottom(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<Com
         panel.frame(Frame::new().fill(t.panel))
     };
     panel("strip", strip::HEIGHT).show(ui, |ui| strip::show(ui, state, textures, out));
-    let trail = timeline::shown(state)?.clone();
-    panel("timeline", timeline::HEIGHT).show(ui, |ui| timeline::show(ui, state, &trail, textures)).inner
+    // The row is there before there are steps, so that the canvas does not jump.
+    let row = panel("timeline", timeline::HEIGHT);
+    row.show(ui, |ui| timeline::shown(state).cloned().and_then(|trail| timeline::show(ui, state, &trail, textures)))
+        .inner
 }
 
 /// Round the canvas: layers and history, the tool's options, the tools, and how far the job is.
 fn beside(ui: &mut Ui, state: &mut State, textures: &mut Textures, layers: &mut LayersPanel, out: &mut Vec<Command>) {
-    let t = tokens(ui);
-    let fill = Frame::new().fill(t.panel);
+    let fill = Frame::new().fill(tokens(ui).panel);
     let panel = |panel: Panel| panel.resizable(false).show_separator_line(false);
     let right = panel(Panel::right("layers and history")).exact_size(LAYERS_WIDTH).frame(fill);
     right.show(ui, |ui| {
@@ -306,14 +305,9 @@ fn beside(ui: &mut Ui, state: &mut State, textures: &mut Textures, layers: &mut 
     top.show(ui, |ui| tool_options::show(ui, state, out));
     let left = panel(Panel::left("tools")).exact_size(tool_bar::WIDTH).frame(fill);
     left.show(ui, |ui| tool_bar::show(ui, state, out));
-    if state.forming.is_some() || !state.preparing.is_empty() {
-        let inner = fill.inner_margin(Margin::symmetric(16, 0));
-        let row = panel(Panel::bottom("progress")).exact_size(PROGRESS).frame(inner);
-        row.show(ui, |ui| {
-            let place = ui.max_rect();
-            canvas_view::progress(ui, place, state, t);
-        });
-    }
+    let inner = fill.inner_margin(Margin::symmetric(16, 0));
+    let row = panel(Panel::bottom("status")).exact_size(status::HEIGHT).frame(inner);
+    row.show(ui, |ui| status::show(ui, state, out));
 }
 
 /// A fine line down the edge of a panel.

@@ -803,3 +803,4 @@ tip-style = Right click to change it
 tip-characters = { $count } characters; the model reads at most { $limit } tokens, about one a Chinese character.
 tip-history = Brings back a prompt that was painted before.
 tip-mask-menu = What can be done with the mask as a whole: invert, grow, feather, from the selection…
+label-canvas-facts = Canvas { $size } · layers: { $count }

@@ -803,3 +803,4 @@ tip-style = 点右键修改
 tip-characters = 写了 { $count } 字；模型最多读 { $limit } 个词元，一个汉字大约一个。
 tip-history = 找回以前写过的画意。
 tip-mask-menu = 对整张蒙版做的事：反转、扩大、羽化、由选区生成……
+label-canvas-facts = 画布 { $size } · { $count } 个图层
