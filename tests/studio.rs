@@ -16,7 +16,7 @@ use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::{Language, text, text_with};
 use egui::{Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, Role, TouchPhase, pos2, vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -534,6 +534,7 @@ fn the_view_follows_keys_wheel_and_drags() {
     let at = window.place((40.0, 40.0));
     let wheel = |y| Event::MouseWheel {
         unit: MouseWheelUnit::Point,
+        source: egui::MouseWheelSource::Wheel,
         delta: vec2(0.0, y),
         phase: TouchPhase::Move,
         modifiers: Modifiers::NONE,

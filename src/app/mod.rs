@@ -18,6 +18,8 @@ pub mod recovery;
 pub mod session;
 pub mod settings;
 pub mod state;
+#[cfg(test)]
+mod studio_tests;
 pub mod styles;
 pub mod update;
 pub mod wall;
