@@ -129,8 +129,10 @@ impl Window {
         self.until("the work", |s| !s.is_working() && s.ledger.waiting().len() == 0);
     }
 
+    /// Presses the leftmost button of this name: the history, at the right, names its steps as tools are named.
     fn click(&mut self, words: &str) {
-        self.harness.get_by_role_and_label(Role::Button, words).click();
+        let found = self.harness.get_all_by_role_and_label(Role::Button, words);
+        found.min_by(|a, b| a.rect().left().total_cmp(&b.rect().left())).unwrap().click();
         self.harness.run_steps(4);
     }
 
@@ -365,6 +367,21 @@ fn escape_gives_the_stroke_up_before_the_job() {
     window.plain(Key::Escape);
     window.settle();
     assert!(window.state().paintings.is_empty());
+}
+
+#[test]
+fn a_stroke_whose_end_nobody_told_ends() {
+    let mut window = Window::open();
+    window.command(Key::N);
+    window.press((100.0, 100.0));
+    window.drag(&[(120.0, 100.0)]);
+    window.plain(Key::F3);
+    assert_eq!(window.state().view, View::Gallery);
+    let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
+    window.events(vec![Event::PointerButton { pos: pos2(800.0, 600.0), button, pressed: false, modifiers }]);
+    window.plain(Key::F2);
+    assert!(!window.desk().is_drawing());
+    assert_eq!(window.steps(), ["edit-paint-mask"]);
 }
 
 #[test]

@@ -396,4 +396,18 @@ mod tests {
         assert!([old, new, newest, huge].iter().all(|&id| ledger.trace(id).is_none()));
         assert!(matches!(ledger.get(huge).unwrap().state, State::Done { .. }), "the job itself is remembered");
     }
+
+    #[test]
+    fn the_oldest_jobs_go_when_their_pictures_are_too_many() {
+        use crate::recipe::Source;
+        let mut ledger = Ledger::default();
+        // 96 MiB each; two of them fit.
+        let picture = std::sync::Arc::new(crate::imaging::Pixmap::new(crate::base::Extent::new(4096, 6144)));
+        let source = Source::Picture { picture, strength: 0.5 };
+        let ids: Vec<_> =
+            (0..4).map(|seed| ledger.enqueue(Recipe { source: source.clone(), ..recipe(seed, 2) })).collect();
+        (0..4).for_each(|_| drop(finish(&mut ledger, vec![])));
+        assert_eq!(ledger.settled().map(|entry| entry.id).collect::<Vec<_>>(), ids[2..]);
+        assert!(ledger.retry(ids[3]).is_some() && ledger.retry(ids[0]).is_none());
+    }
 }
