@@ -10,16 +10,19 @@
 //! | [`words`] | what is said to people, in zh-CN and en | – |
 //! | [`imaging`] | pixels: pixmaps, masks, resampling, blending, PNG text | – |
 //! | [`recipe`] | a request as a value, the port to the engine, metadata | imaging |
+//! | [`canvas`] | the document: tiles, layers, transactions, history, strokes, compositing, the view | imaging |
+//! | [`tools`] | from the pointer to changes of the document, one file a tool | imaging, canvas |
 //! | [`catalog`] | which models lie on this disk; safetensors and pickles | recipe |
 //! | [`engine`] | candle: networks, samplers, noise, kernels | imaging, recipe, catalog |
 //! | [`jobs`] | the worker thread, the queue, a fake engine for tests | imaging, recipe |
+//! | [`gallery`] | the index over the picture files, search, thumbnails, trash | imaging, recipe |
 //! | [`app`] | the session without a screen: state, commands, plan, settings | all above but engine |
 //! | [`ui`] | egui | all above but engine |
-//! | [`cli`] | the same engine without a window | words, imaging, recipe, catalog, jobs |
+//! | [`cli`] | the same engine without a window | words, imaging, recipe, catalog, jobs, gallery |
 //!
 //! `main.rs` is the composition root: it alone hands an engine to a window or to the command line.
 //!
-//! Adding a sampler, a family or a panel is one file and one line in a table. No family is matched on outside its table;
+//! Adding a sampler, a family, a tool or a panel is one file and one line in a table. No family is matched on outside its table;
 //! the window asks [`recipe::FamilyInfo`] what a model can do.
 //!
 //! # Two flows
@@ -53,8 +56,12 @@ pub mod words;
 pub mod imaging;
 pub mod recipe;
 
+pub mod canvas;
+pub mod tools;
+
 pub mod catalog;
 pub mod engine;
+pub mod gallery;
 pub mod jobs;
 
 pub mod app;

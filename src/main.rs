@@ -5,7 +5,7 @@ use danqing::cli::{self, arguments};
 use danqing::engine::{CandleGenerator, EngineFolders};
 use danqing::recipe::{Cancel, Generator};
 use danqing::words::Language;
-use danqing::{catalog, engine, ui};
+use danqing::{catalog, engine, gallery, ui};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -71,7 +71,12 @@ fn open_window(places: Places, folders: EngineFolders, language: Language) -> Re
         models,
         faults,
         models_folder: places.own_models,
-        pictures_folder: places.pictures,
+        gallery: gallery::Place {
+            folder: places.pictures,
+            database: places.data.join("gallery.db"),
+            thumbnails: places.cache.join("thumbnails.db"),
+            system_trash: true,
+        },
         settings_path: places.settings,
         language,
     })
@@ -83,6 +88,7 @@ struct Places {
     models: Vec<PathBuf>,
     /// The one among them that belongs to the user, whether it exists or not.
     own_models: PathBuf,
+    data: PathBuf,
     cache: PathBuf,
     pictures: PathBuf,
     settings: PathBuf,
@@ -111,6 +117,7 @@ impl Places {
         Self {
             models,
             own_models,
+            data: own_folder(directories::ProjectDirs::data_dir),
             cache: own_folder(directories::ProjectDirs::cache_dir),
             pictures: pictures.or(home).unwrap_or_else(std::env::temp_dir).join("丹青"),
             settings: own_folder(directories::ProjectDirs::config_dir).join("settings.json"),

@@ -2,9 +2,9 @@
 
 use danqing::base::{Extent, Problem};
 use danqing::imaging::png_text::{encode_png, read_texts};
-use danqing::imaging::read::read_picture;
+use danqing::imaging::read::{read_extent, read_picture};
 use danqing::imaging::{Mask, Pixmap};
-use danqing::recipe::metadata::from_texts;
+use danqing::recipe::metadata::{from_file, from_texts};
 use image::{DynamicImage, ImageFormat};
 use std::io::Cursor;
 use std::path::Path;
@@ -123,6 +123,13 @@ fn survive(original: &[u8], mend: bool, seed: u64) -> u64 {
             mend_sums(&mut bytes);
         }
         std::fs::write(&path, &bytes).unwrap();
+        if let Err(problem) = read_extent(&path) {
+            assert!(names(&problem, &path), "{problem}");
+        }
+        match from_file(&path) {
+            Ok(read) => drop(read.map(|read| read.to_lines())),
+            Err(problem) => assert!(names(&problem, &path), "{problem}"),
+        }
         match read_picture(&path, MOST) {
             Ok(picture) => {
                 assert!(picture.extent().area() <= MOST);

@@ -6,6 +6,7 @@ use danqing::base::{Extent, Problem, ProblemKind};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::FamilyInfo;
+use danqing::ui::icons::{self, Icon};
 use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::Language;
 use egui_kittest::Harness;
@@ -29,14 +30,19 @@ fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (W
         models: vec![("小图".into(), "xiaotu".into(), family)],
         faults: vec![],
         models_folder: folder.path().join("模型"),
-        pictures_folder: folder.path().join("丹青"),
+        gallery: danqing::gallery::Place {
+            folder: folder.path().join("丹青"),
+            database: folder.path().join("gallery.db"),
+            thumbnails: folder.path().join("thumbnails.db"),
+            system_trash: false,
+        },
         settings_path,
         language: Language::ZhCn,
     });
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
     let window = builder.with_render_cursor(false).wgpu().build_ui_state(
         move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
             shell.logic(ui.ctx());
             shell.show(ui);
         },
@@ -60,7 +66,10 @@ fn settle(window: &mut Window) {
 }
 
 fn compare(window: &mut Window, name: &str) {
-    let drawn = window.render().unwrap();
+    compare_with(&window.render().unwrap(), name);
+}
+
+fn compare_with(drawn: &RgbaImage, name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("snapshots");
     let path = folder.join(format!("{name}.png"));
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
@@ -94,7 +103,7 @@ fn the_empty_desk_in_both_shades() {
 fn a_finished_batch() {
     let settings = r#"{"prompt": "飞流直下三千尺，油画", "batch": 3, "seed": {"value": 7, "kept": true}}"#;
     let (mut window, _folder) = open(settings, FakeGenerator::new);
-    window.get_by_label("作画").click();
+    window.get_by_role_and_label(egui::Role::Button, "作画").click();
     window.run_steps(4);
     settle(&mut window);
     compare(&mut window, "batch");
@@ -105,10 +114,40 @@ fn a_problem() {
     let problem = Problem::new(ProblemKind::OutOfMemory).detail("allocation of 4 GiB failed");
     let settings = r#"{"prompt": "飞流直下三千尺，油画", "shade": "light", "seed": {"value": 7, "kept": true}}"#;
     let (mut window, _folder) = open(settings, move || FakeGenerator::new().failing_at(2, problem.clone()));
-    window.get_by_label("作画").click();
+    window.get_by_role_and_label(egui::Role::Button, "作画").click();
     window.run_steps(4);
     settle(&mut window);
     window.get_by_label("详情").click();
     window.run_steps(4);
     compare(&mut window, "problem");
+}
+
+/// Every sign at 16 and 18 points, in both shades, on an ordinary and on a fine screen.
+#[test]
+fn the_signs() {
+    for (name, pixels_per_point) in [("signs", 1.0), ("signs-fine", 2.0)] {
+        let builder = Harness::builder().with_size([560.0, 400.0]).with_pixels_per_point(pixels_per_point);
+        let mut sheet = builder.with_context_setup(prepare).with_render_cursor(false).wgpu().build_ui(|ui| {
+            let painter = ui.ctx().layer_painter(egui::LayerId::background());
+            let grounds = [(egui::Color32::from_rgb(28, 26, 24), 0xE8), (egui::Color32::from_rgb(244, 239, 228), 0x27)];
+            for (half, (ground, ink)) in grounds.into_iter().enumerate() {
+                let room = egui::Rect::from_min_size(egui::pos2(280.0 * half as f32, 0.0), egui::vec2(280.0, 400.0));
+                painter.rect_filled(room, 0, ground);
+                let turned = (0..4).map(Icon::Chevron).chain([Icon::Shape(3, 2)]);
+                for (k, icon) in Icon::ALL.iter().copied().chain(turned).enumerate() {
+                    let (column, row) = (k % 10, k / 10);
+                    let cell = egui::Rect::from_min_size(
+                        room.min + egui::vec2(28.0 * column as f32, 56.0 * row as f32),
+                        egui::Vec2::splat(28.0),
+                    );
+                    let color = egui::Color32::from_gray(ink);
+                    icons::paint(&painter, cell, icon, color);
+                    icons::paint_sized(&painter, cell.translate(egui::vec2(0.0, 26.0)), icon, color, 18.0);
+                }
+            }
+        });
+        sheet.run_steps(2);
+        let drawn = sheet.render().unwrap();
+        compare_with(&drawn, name);
+    }
 }

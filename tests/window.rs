@@ -28,7 +28,12 @@ fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) ->
         models: vec![model("小图", small), model("太乙", fake_family())],
         faults: vec![],
         models_folder: folder.path().join("模型"),
-        pictures_folder: folder.path().join("丹青"),
+        gallery: danqing::gallery::Place {
+            folder: folder.path().join("丹青"),
+            database: folder.path().join("gallery.db"),
+            thumbnails: folder.path().join("thumbnails.db"),
+            system_trash: false,
+        },
         settings_path: folder.path().join("settings.json"),
         language: Language::ZhCn,
     }
@@ -41,7 +46,7 @@ impl Window {
         let builder = Harness::builder().with_size([1280.0, 1100.0]).with_context_setup(prepare);
         let harness = builder.build_ui_state(
             move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
                 shell.logic(ui.ctx());
                 shell.show(ui);
             },
@@ -131,9 +136,12 @@ fn from_words_to_a_picture_and_back_to_its_recipe() {
     window.until("the picture", |s| s.paintings.iter().any(|p| p.file.is_some() && p.thumbnail.is_some()));
 
     let painting = window.state().paintings[0].clone();
-    assert_eq!(window.state().view, View::Painting(painting.id));
+    assert_eq!(window.state().view, View::Easel, "the picture lies on the canvas");
+    assert_eq!(window.state().desk.editor().history().steps().collect::<Vec<_>>(), ["edit-paint"]);
     assert!(painting.file.unwrap().starts_with(window.folder.path().join("丹青")));
-    assert!(window.sees("第 1 幅"));
+    window.harness.get_by_label_contains("第 1 幅").click();
+    window.harness.run_steps(4);
+    assert_eq!(window.state().view, View::Painting(painting.id));
     assert!(window.sees(&painting.recipe.seed.to_string()));
 
     window.focus_prompt();
@@ -280,7 +288,10 @@ fn single_keys_belong_to_the_text_field_that_has_the_focus() {
         window.until("a picture", |s| s.paintings.len() == count + 1 && s.forming.is_none());
     }
     let [newer, older] = [0, 1].map(|k| window.state().paintings[k].id);
+    window.harness.get_by_label_contains("第 1 幅").click();
+    window.harness.run_steps(4);
     assert_eq!(window.state().view, View::Painting(newer));
+    window.focus_prompt();
     window.key(Key::ArrowRight, Modifiers::NONE);
     window.key(Key::R, Modifiers::NONE);
     assert_eq!(window.state().view, View::Painting(newer), "the cursor moved, not the view");
@@ -385,7 +396,7 @@ fn without_a_model_the_window_says_so() {
     let builder = Harness::builder().with_size([880.0, 600.0]).with_context_setup(prepare);
     let harness = builder.build_ui_state(
         move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().unwrap()));
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
             shell.logic(ui.ctx());
             shell.show(ui);
         },

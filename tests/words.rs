@@ -2,7 +2,9 @@
 
 use danqing::app::Command;
 use danqing::app::command::EXAMPLES;
+use danqing::app::commands::{ENTRIES, Group};
 use danqing::base::{Problem, ProblemKind};
+use danqing::tools::TOOLS;
 use danqing::words::{Language, SOURCES, problem_text, text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -58,11 +60,33 @@ fn every_command_and_example_has_words() {
         assert!(messages.contains_key(format!("command-{stem}").as_str()), "{stem}");
         assert!(messages.contains_key(format!("command-{stem}-tip").as_str()), "{stem}");
     }
+    for group in Group::ALL {
+        assert!(messages.contains_key(group.text_id()), "{group:?}");
+        assert!(ENTRIES.iter().any(|entry| entry.group == group), "{group:?} is an empty menu");
+    }
     for number in 1..=EXAMPLES {
         let id = format!("example-{number}");
         assert!(messages.contains_key(format!("{id}-note").as_str()));
         assert_eq!(text(Language::ZhCn, &id), text(Language::En, &id), "the models think in Chinese");
     }
+}
+
+#[test]
+fn every_tool_and_its_steps_have_words() {
+    let messages = messages(SOURCES[0].1);
+    for line in &TOOLS {
+        assert!(messages.contains_key(format!("tool-{}", line.stem).as_str()), "{}", line.stem);
+        assert!(messages.contains_key(format!("tool-{}-tip", line.stem).as_str()), "{}", line.stem);
+    }
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools"), &mut found);
+    let used: BTreeSet<_> = found.iter().flat_map(|source| ids_in(source, &["edit", "tool"].into())).collect();
+    assert!(used.len() > 10, "{used:?}");
+    for id in &used {
+        assert!(messages.contains_key(id.as_str()), "{id} is said but not written");
+    }
+    let hints = messages.keys().filter(|id| id.starts_with("tool-hint-"));
+    hints.for_each(|id| assert!(used.contains(*id), "{id} is written but never said"));
 }
 
 /// String literals that look like message ids: they begin with a word that begins ids.

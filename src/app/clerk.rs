@@ -1,10 +1,17 @@
 //! The clerk: a thread for everything that touches the disk or takes long beside the painting, so that the window never
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
+use super::command::Link;
+use super::desk::Sheet;
+use super::gallery_errands as gallery;
+use super::placing::{Place, Placed, Preparation};
+use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Painting, THUMBNAIL};
+use super::styles::Styles;
 use crate::base::files::write_newly;
-use crate::base::{Extent, ImageId, Problem, ProblemKind};
+use crate::base::{Extent, ImageId, JobId, Problem, ProblemKind};
+use crate::gallery::{EntryId, Stamp};
 use crate::imaging::Pixmap;
 use crate::imaging::png_text::{encode_png, write_png};
 use crate::imaging::resample::{Filter, resize};
@@ -13,6 +20,7 @@ use crate::recipe::metadata::to_texts;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +28,8 @@ use std::time::Duration;
 const MOST_ERRANDS: usize = 32;
 /// How long the end of the program waits for the last files.
 const LAST_WAIT: Duration = Duration::from_secs(20);
+/// Characters of the prompt in a layer's name.
+const LAYER_NAME: usize = 12;
 /// Characters of the prompt in a file's name.
 const STEM: usize = 32;
 
@@ -40,8 +50,41 @@ pub enum Errand {
         settings: Box<Settings>,
         path: PathBuf,
     },
+    RememberStyles {
+        styles: Box<Styles>,
+        path: PathBuf,
+    },
+    RememberPrompts {
+        prompts: Box<PromptHistory>,
+        path: PathBuf,
+    },
+    /// Shows a page in the browser.
+    Browse(Link),
     /// Shows a folder in the system's file manager.
     Open(PathBuf),
+    /// Shows a file in its folder.
+    Reveal(PathBuf),
+    /// Decodes a picture of the gallery.
+    Look {
+        id: EntryId,
+        stamp: Stamp,
+        file: PathBuf,
+    },
+    /// Decodes a picture for the clipboard.
+    CopyPicture(PathBuf),
+    CopyFile {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// Copies pictures into the pictures folder.
+    Import {
+        files: Vec<PathBuf>,
+        folder: PathBuf,
+    },
+    /// Completes a recipe with what the canvas shows.
+    Prepare(Box<Preparation>),
+    /// Makes of a picture what is laid on the canvas.
+    Join(Painting, Sheet),
 }
 
 /// What the clerk reports.
@@ -58,6 +101,28 @@ pub enum Report {
     Exported(PathBuf),
     /// The settings are on the disk, or why not.
     Remembered(Result<(), Problem>),
+    Looked {
+        id: EntryId,
+        stamp: Stamp,
+        picture: Result<Arc<Pixmap>, Problem>,
+    },
+    ForClipboard(Arc<Pixmap>),
+    Imported(Vec<PathBuf>),
+    /// A recipe is complete, or why not.
+    Prepared {
+        ticket: JobId,
+        result: Box<Result<(Recipe, Placed), Problem>>,
+    },
+    /// A picture for the canvas, with its layer's name and the place of its top left corner.
+    Joined {
+        name: String,
+        patch: Arc<Pixmap>,
+        at: (i32, i32),
+        /// It fills the frame.
+        fills: bool,
+        /// The document that it is for.
+        sheet: Sheet,
+    },
     Failed(Problem),
 }
 
@@ -158,6 +223,23 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         Errand::Remember { settings, path } => {
             tell(Report::Remembered(settings.write(&path)));
         }
+        Errand::Prepare(preparation) => {
+            let ticket = preparation.ticket;
+            tell(Report::Prepared { ticket, result: Box::new(preparation.finish()) });
+        }
+        Errand::Join(Painting { picture, recipe, place, .. }, sheet) => {
+            let Some(place) = place else { return };
+            let (patch, at) = place.joined(&picture, &recipe);
+            let fills = matches!(place, Place::Frame(_));
+            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills, sheet });
+        }
+        Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),
+        Errand::RememberPrompts { prompts, path } => told(prompts.write(&path), tell),
+        Errand::Browse(link) => {
+            if let Err(error) = opener::open(link.address()) {
+                tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(link.address()).detail(error)));
+            }
+        }
         Errand::Open(folder) => {
             // It may not be there before the first picture.
             let _ = std::fs::create_dir_all(&folder);
@@ -165,6 +247,57 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
                 tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&folder).detail(error)));
             }
         }
+        Errand::Reveal(file) => {
+            // Not every file manager can point at a file; all can show its folder.
+            let folder = || file.parent().map(opener::open);
+            if let Err(error) = opener::reveal(&file)
+                && !matches!(folder(), Some(Ok(())))
+            {
+                tell(Report::Failed(Problem::new(ProblemKind::Unreadable).at(&file).detail(error)));
+            }
+        }
+        Errand::Look { id, stamp, file } => {
+            // A picture that makes the decoder stumble is a broken one, and nothing worse.
+            let look = std::panic::AssertUnwindSafe(|| gallery::for_screen(&file));
+            let picture = std::panic::catch_unwind(look)
+                .unwrap_or_else(|_| Err(Problem::new(ProblemKind::PictureUnreadable).at(&file)));
+            tell(Report::Looked { id, stamp, picture });
+        }
+        Errand::CopyPicture(file) => tell(match gallery::whole(&file) {
+            Ok(picture) => Report::ForClipboard(picture),
+            Err(problem) => Report::Failed(problem),
+        }),
+        Errand::CopyFile { from, to } => tell(match gallery::copy_file(&from, &to) {
+            Ok(()) => Report::Exported(to),
+            Err(problem) => Report::Failed(problem),
+        }),
+        Errand::Import { files, folder } => {
+            let mut arrived = Vec::new();
+            for result in gallery::import(&files, &folder) {
+                match result {
+                    Ok(file) => arrived.push(file),
+                    Err(problem) => tell(Report::Failed(problem)),
+                }
+            }
+            tell(Report::Imported(arrived));
+        }
+    }
+}
+
+/// The beginning of the prompt.
+fn layer_name(prompt: &str) -> String {
+    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut name: String = line.chars().take(LAYER_NAME).collect();
+    if name.len() < line.len() {
+        name.push('…');
+    }
+    name
+}
+
+/// Only what went wrong is worth a word.
+fn told(done: Result<(), Problem>, tell: &mut dyn FnMut(Report)) {
+    if let Err(problem) = done {
+        tell(Report::Failed(problem));
     }
 }
 
@@ -208,12 +341,20 @@ mod tests {
     use super::*;
     use crate::imaging::read::read_picture;
     use crate::recipe::{NoiseSource, Precision, Preset, Source, TextOptions};
-    use std::sync::Arc;
 
     fn painting(extent: Extent, prompt: &str) -> Painting {
         let picture = Arc::new(Pixmap::new(extent));
         let (id, recipe) = (ImageId::fresh(), Arc::new(recipe(prompt)));
-        Painting { id, picture, recipe, model: "小图".into(), thumbnail: None, file: None }
+        Painting {
+            id,
+            picture,
+            recipe,
+            model: "小图".into(),
+            thumbnail: None,
+            file: None,
+            trail: Default::default(),
+            place: None,
+        }
     }
 
     fn recipe(prompt: &str) -> Recipe {

@@ -1,8 +1,9 @@
 //! What the worker and the clerk report, and what it does to the state.
 
 use super::clerk::Report;
-use super::state::{Painting, Said, State, View};
-use super::update::{Effect, start_next};
+use super::state::{Landing, Painting, Said, State, Trail};
+use super::update::{Effect, lay, start_next};
+use super::wall;
 use crate::base::ImageId;
 use crate::jobs::Event;
 use crate::recipe::Recipe;
@@ -17,25 +18,47 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Step { id, previews, .. } => {
             if let Some(forming) = state.forming.as_mut().filter(|forming| forming.job == id) {
                 forming.previews = previews.into_iter().map(Arc::new).collect();
+                forming.trails.resize_with(forming.previews.len(), Trail::default);
+                for (trail, preview) in forming.trails.iter_mut().zip(&forming.previews) {
+                    Arc::make_mut(trail).push(preview.clone());
+                }
                 forming.serial += 1;
                 forming.stepped = Instant::now();
             }
             Vec::new()
         }
-        Event::Finished { recipe, output, .. } => {
+        Event::Finished { id, recipe, output } => {
+            // It stays for a retry, as long as the job is known.
+            let place = state.places.get(&id).map(|placed| placed.place.clone());
+            let lies_here = state.place_of(id).is_some();
             let model = state.model_name(&recipe);
+            let formed = state.forming.as_ref().filter(|forming| forming.job == id);
+            let trails = formed.map(|forming| forming.trails.clone()).unwrap_or_default();
             let paintings: Vec<Painting> = (0u64..)
                 .zip(output.pictures)
                 .map(|(k, picture)| {
+                    let trail = trails.get(k as usize).cloned().unwrap_or_default();
                     let recipe = Recipe { seed: recipe.seed.wrapping_add(k), batch: 1, ..(*recipe).clone() };
                     let (picture, recipe) = (Arc::new(picture), Arc::new(recipe));
                     let model = model.clone();
-                    Painting { id: ImageId::fresh(), picture, recipe, model, thumbnail: None, file: None }
+                    Painting {
+                        id: ImageId::fresh(),
+                        picture,
+                        recipe,
+                        model,
+                        thumbnail: None,
+                        file: None,
+                        trail,
+                        place: place.clone(),
+                    }
                 })
                 .collect();
             // Hung from the last to the first, so that the strip reads in the order of the seeds.
             paintings.iter().rev().for_each(|painting| state.hang(painting.clone()));
-            let mut effects: Vec<_> = paintings.into_iter().map(Effect::Keep).collect();
+            // The canvas first, which one looks at; the disk can wait.
+            let first = paintings.first().filter(|_| lies_here).cloned();
+            let mut effects: Vec<_> = first.map(|painting| lay(state, painting)).into_iter().collect();
+            effects.extend(paintings.into_iter().map(Effect::Keep));
             effects.extend(settled(state));
             effects
         }
@@ -50,22 +73,33 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
     }
 }
 
-/// The easel is free: what was made last is looked at, and the next job begins.
+/// The easel is free: the next job begins.
 fn settled(state: &mut State) -> Vec<Effect> {
     state.forming = None;
-    let effects = start_next(state);
-    // A queue of jobs does not take the easel away from who watches it.
-    if state.view == View::Easel
-        && effects.is_empty()
-        && let Some(newest) = state.paintings.front()
-    {
-        state.view = View::Painting(newest.id);
+    state.tidy_places();
+    start_next(state)
+}
+
+/// Lays on the canvas what waits for it, unless the artist is at work there; true if there was anything. What was meant
+/// for a document that is gone hangs in the strip and nowhere else.
+pub(super) fn land(state: &mut State) -> bool {
+    if state.landing.is_empty() || state.desk.is_busy() {
+        return false;
     }
-    effects
+    while let Some(Landing { name, patch, at, fills, sheet }) = state.landing.pop_front() {
+        if sheet != state.desk.sheet() {
+            continue;
+        }
+        let step = if fills { "edit-paint" } else { "edit-repaint" };
+        if let Err(problem) = state.desk.lay(step, &name, &patch, at, fills) {
+            state.complain(problem);
+        }
+    }
+    true
 }
 
 /// Takes note of a report of the clerk.
-pub(super) fn note(state: &mut State, report: Report) {
+pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
     match report {
         Report::Thumbnail { id, thumbnail } => {
             if let Some(painting) = state.paintings.iter_mut().find(|painting| painting.id == id) {
@@ -74,13 +108,41 @@ pub(super) fn note(state: &mut State, report: Report) {
         }
         Report::Kept { id, file } => {
             if let Some(painting) = state.paintings.iter_mut().find(|painting| painting.id == id) {
-                painting.file = Some(file);
+                painting.file = Some(file.clone());
             }
+            state.wall.add(file);
         }
         Report::Exported(file) => {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
         }
+        Report::Prepared { ticket, result } => {
+            let Some(place) = state.preparing.iter().position(|waits| *waits == ticket) else {
+                // It was cancelled meanwhile.
+                return Vec::new();
+            };
+            state.preparing.remove(place);
+            match *result {
+                Ok((recipe, placed)) => {
+                    let id = state.ledger.enqueue(recipe);
+                    state.places.insert(id, placed);
+                    return start_next(state);
+                }
+                Err(problem) => state.complain(problem),
+            }
+        }
+        Report::Joined { name, patch, at, fills, sheet } => {
+            state.joining = state.joining.saturating_sub(1);
+            state.landing.push_back(Landing { name, patch, at, fills, sheet });
+            land(state);
+        }
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}
+        Report::Looked { id, stamp, picture } => wall::looked_up(&mut state.wall, id, stamp, picture),
+        Report::ForClipboard(picture) => {
+            state.wall.clipboard = Some(picture);
+            state.say(Said::Note("note-wall-copied", Vec::new()));
+        }
+        Report::Imported(files) => wall::imported(state, files),
     }
+    Vec::new()
 }

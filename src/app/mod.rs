@@ -3,14 +3,29 @@
 
 mod clerk;
 pub mod command;
+pub mod commands;
+pub mod desk;
+pub mod desk_commands;
 pub mod events;
+mod gallery_errands;
+mod json_file;
+pub mod naming;
+pub mod placing;
 pub mod plan;
+pub mod prompt_edit;
+pub mod prompt_history;
+pub mod recovery;
 pub mod session;
 pub mod settings;
 pub mod state;
+#[cfg(test)]
+mod studio_tests;
+pub mod styles;
 pub mod update;
+pub mod wall;
 
-pub use command::{Command, Key, Shortcut};
+pub use command::Command;
+pub use commands::{Key, Keymap, Shortcut};
 pub use session::{Session, Setup};
-pub use state::{Draft, Message, Model, Painting, Said, Seed, Shade, State, View};
-pub use update::Effect;
+pub use state::{Draft, Message, Model, Painting, Said, Scale, Seed, Shade, State, View};
+pub use update::{Card, Effect};

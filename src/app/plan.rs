@@ -1,23 +1,25 @@
 //! From the draft to a recipe that the engine will take.
 
+use super::placing::{Place, Placed, Preparation};
 use super::state::State;
-use crate::base::{Extent, Problem, ProblemKind};
+use crate::base::{Extent, JobId, Problem, ProblemKind};
 use crate::recipe::check::check;
 use crate::recipe::{FamilyInfo, NoiseSource, Precision, Recipe, Source, TextOptions};
 use std::hash::{BuildHasher, RandomState};
 
-/// The recipe of the draft, with the draft's seed.
+/// The recipe of the draft with its styles on, and with the draft's seed.
 ///
 /// # Errors
 /// [`ProblemKind::ModelMissing`] if no model is chosen, and those of [`check`].
 pub fn plan(state: &State) -> Result<Recipe, Problem> {
     let draft = &state.draft;
     let model = state.model().ok_or_else(|| Problem::new(ProblemKind::ModelMissing).with("model", "-"))?;
-    let negative = if model.family.abilities.negative_prompt { draft.negative.trim() } else { "" };
+    let (prompt, negative) = state.styles.apply(&state.worn, &draft.prompt, &draft.negative);
+    let negative = if model.family.abilities.negative_prompt { negative } else { String::new() };
     let recipe = Recipe {
         model: model.path.clone(),
-        prompt: draft.prompt.trim().to_owned(),
-        negative: negative.to_owned(),
+        prompt,
+        negative,
         sampling: draft.sampling,
         size: draft.size,
         seed: draft.seed.value,
@@ -30,6 +32,39 @@ pub fn plan(state: &State) -> Result<Recipe, Problem> {
     };
     check(&recipe, &model.family)?;
     Ok(recipe)
+}
+
+/// What the canvas asks for beside the words.
+///
+/// # Errors
+/// Those of [`plan`].
+pub fn plan_on_canvas(state: &State) -> Result<Planned, Problem> {
+    let recipe = plan(state)?;
+    let document = state.desk.document();
+    let frame = document.frame();
+    let able = state.model().map(|model| model.family.abilities);
+    let canvas = document.canvas();
+    let masked = document.mask().bounds().is_some_and(|bounds| bounds.intersect(canvas).is_some());
+    let masked = masked && able.is_some_and(|able| able.inpaint);
+    let strength = state.draft.strength;
+    let seen = strength < 1.0 && state.desk.has_paint(frame) && able.is_some_and(|able| able.image_to_image);
+    let Some(model) = state.model().filter(|_| masked || seen) else {
+        let placed = Placed { place: Place::Frame(frame), sheet: state.desk.sheet() };
+        return Ok(Planned::Ready(Box::new(recipe), placed));
+    };
+    let (family, document) = (model.family.clone(), document.clone());
+    let (ticket, sheet) = (JobId::fresh(), state.desk.sheet());
+    let preparation = Preparation { ticket, sheet, recipe, family, document, strength, masked };
+    Ok(Planned::Unfinished(Box::new(preparation)))
+}
+
+/// See [`plan_on_canvas`].
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// Words alone; the pictures fill the frame.
+    Ready(Box<Recipe>, Placed),
+    /// The canvas is needed, too.
+    Unfinished(Box<Preparation>),
 }
 
 /// A seed of 32 bits, as other programs draw them, from the system's randomness.
@@ -81,6 +116,17 @@ mod tests {
         assert_eq!((recipe.prompt.as_str(), recipe.size), ("大漠孤烟直，水墨", Extent::new(512, 512)));
         state.draft.size = Extent::new(500, 512);
         assert_eq!(plan(&state).unwrap_err().kind, ProblemKind::SizeUneven);
+    }
+
+    #[test]
+    fn styles_are_put_on_where_a_plan_is_made() {
+        let mut state = state(models());
+        state.draft.prompt = "山".into();
+        state.draft.negative = "水印".into();
+        state.worn = vec!["水墨".into(), "没有的".into()];
+        let recipe = plan(&state).unwrap();
+        assert!(recipe.prompt.starts_with("山，水墨画") && recipe.negative.starts_with("水印，"), "{recipe:?}");
+        assert_eq!((state.draft.prompt.as_str(), state.draft.negative.as_str()), ("山", "水印"));
     }
 
     #[test]

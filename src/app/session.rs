@@ -3,22 +3,30 @@
 use super::clerk::{Clerk, Errand, Report};
 use super::command::Command;
 use super::events;
+use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Model, State};
+use super::styles::Styles;
 use super::update::{Effect, update};
+use super::wall::{self, Ask, Wall};
 use crate::base::Problem;
+use crate::gallery::{Librarian, Place};
 use crate::jobs::{Event, Worker};
 use crate::recipe::{FamilyInfo, Generator};
 use crate::words::Language;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Builds the engine, inside the worker's thread.
 pub type Factory = Box<dyn Fn() -> Result<Box<dyn Generator>, Problem> + Send>;
 
 /// How long the draft must rest before it is written to the disk.
 const REST: Duration = Duration::from_secs(2);
+
+/// Beside the settings: the artist's styles, and the prompts that were painted.
+const STYLES: &str = "styles.json";
+const PROMPTS: &str = "prompts.json";
 
 /// What a session is handed by the composition root.
 pub struct Setup {
@@ -30,8 +38,8 @@ pub struct Setup {
     pub faults: Vec<Problem>,
     /// Where the artist may put more models.
     pub models_folder: PathBuf,
-    /// Every finished picture is saved here; made when the first one is.
-    pub pictures_folder: PathBuf,
+    /// Every finished picture is saved in its folder, which is made when the first one is.
+    pub gallery: Place,
     pub settings_path: PathBuf,
     /// For artists who have not chosen one.
     pub language: Language,
@@ -42,6 +50,7 @@ pub struct Session {
     pub state: State,
     worker: Worker,
     clerk: Clerk,
+    librarian: Librarian,
     pictures_folder: PathBuf,
     settings_path: PathBuf,
     /// As they are on the disk, or on their way there.
@@ -56,23 +65,33 @@ impl Session {
     /// Reads the settings and starts the threads; `waker` is called from them when [`Session::drain`] has something to
     /// do, and must not block.
     pub fn start(setup: Setup, waker: impl Fn() + Send + Sync + 'static) -> Self {
-        let Setup { factory, models, faults, models_folder, pictures_folder, settings_path, language } = setup;
+        let Setup { factory, models, faults, models_folder, gallery, settings_path, language } = setup;
         let remembered = Settings::read(&settings_path);
         let models = models.into_iter().map(|(name, path, family)| Model { name, path, family }).collect();
         let mut state = State::new(models, &remembered, language);
         state.models_folder = models_folder;
+        let pictures_folder = gallery.folder.clone();
+        state.wall = Wall::new(pictures_folder.clone());
         faults.into_iter().for_each(|fault| state.complain(fault));
+        let (styles, fault) = Styles::read(&settings_path.with_file_name(STYLES));
+        state.styles = styles;
+        let (history, other) = PromptHistory::read(&settings_path.with_file_name(PROMPTS));
+        state.history = history;
+        fault.into_iter().chain(other).for_each(|fault| state.complain(fault));
         let waker = Arc::new(waker);
         let wake = waker.clone();
         let worker = Worker::spawn(factory, move || wake());
-        let clerk = Clerk::spawn(move || waker());
+        let wake = waker.clone();
+        let clerk = Clerk::spawn(move || wake());
+        let librarian = Librarian::spawn(gallery, move || waker());
         let resting = (Settings::of(&state), Instant::now());
-        Self { state, worker, clerk, pictures_folder, settings_path, remembered, unwritten: false, resting }
+        Self { state, worker, clerk, librarian, pictures_folder, settings_path, remembered, unwritten: false, resting }
     }
 
-    /// Carries out a command. What remains is for the window: [`Effect::AskPath`] and [`Effect::FocusPrompt`].
+    /// Carries out a command. What remains is for the window: paths, the cursor, cards.
     pub fn run(&mut self, command: Command) -> Vec<Effect> {
         let effects = update(&mut self.state, command);
+        self.send_asks();
         self.carry_out(effects)
     }
 
@@ -90,9 +109,31 @@ impl Session {
             }
             // That the settings were written is no news.
             news |= !matches!(report, Report::Remembered(Ok(())));
-            events::note(&mut self.state, report);
+            let effects = events::note(&mut self.state, report);
+            self.carry_out(effects);
         }
+        news |= events::land(&mut self.state);
+        while let Some(report) = self.librarian.poll() {
+            news = true;
+            wall::note(&mut self.state, report);
+        }
+        self.send_asks();
         news
+    }
+
+    /// Asks the threads for what the gallery shows and has not got. Call it at the end of a frame.
+    pub fn attend(&mut self) {
+        self.state.wall.attend(SystemTime::now());
+        self.send_asks();
+    }
+
+    fn send_asks(&mut self) {
+        while let Some(ask) = self.state.wall.take_ask() {
+            match ask {
+                Ask::Librarian(request) => self.librarian.send(request),
+                Ask::Clerk(errand) => self.clerk.send(errand),
+            }
+        }
     }
 
     /// What the clock asks for: old messages go, a draft that rests is written down. Gives the time until the next
@@ -142,9 +183,24 @@ impl Session {
                 self.clerk.send(Errand::Keep { painting, folder: self.pictures_folder.clone() });
             }
             Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
+            Effect::Prepare(preparation) => self.clerk.send(Errand::Prepare(preparation)),
+            Effect::Lay(painting) => self.clerk.send(Errand::Join(painting, self.state.desk.sheet())),
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
             Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
-            Effect::AskPath { .. } | Effect::FocusPrompt => return Some(effect),
+            Effect::OpenLink(link) => self.clerk.send(Errand::Browse(link)),
+            Effect::RememberStyles => {
+                let (styles, path) = (Box::new(self.state.styles.clone()), self.settings_path.with_file_name(STYLES));
+                self.clerk.send(Errand::RememberStyles { styles, path });
+            }
+            Effect::RememberPrompts => {
+                let path = self.settings_path.with_file_name(PROMPTS);
+                self.clerk.send(Errand::RememberPrompts { prompts: Box::new(self.state.history.clone()), path });
+            }
+            Effect::AskPath { .. }
+            | Effect::AskCopyPath(_)
+            | Effect::FocusPrompt
+            | Effect::Weigh(_)
+            | Effect::Show(_) => return Some(effect),
         }
         None
     }
@@ -174,7 +230,12 @@ mod tests {
             models: vec![("小图".into(), "xiaotu".into(), fake_family())],
             faults: vec![],
             models_folder: folder.join("模型"),
-            pictures_folder: folder.join("丹青"),
+            gallery: Place {
+                folder: folder.join("丹青"),
+                database: folder.join("gallery.db"),
+                thumbnails: folder.join("thumbnails.db"),
+                system_trash: false,
+            },
             settings_path: folder.join("settings.json"),
             language: Language::ZhCn,
         };
@@ -204,9 +265,13 @@ mod tests {
         assert!(session.state.forming.is_some());
         until(&mut session, |s| s.paintings.len() == 3 && s.paintings.iter().all(|p| p.file.is_some()));
         let paintings: Vec<_> = session.state.paintings.iter().cloned().collect();
+        until(&mut session, |s| !s.is_working());
         assert_eq!(paintings.iter().map(|p| p.recipe.seed).collect::<Vec<_>>(), [9, 10, 11]);
         assert!(paintings.iter().all(|p| p.recipe.batch == 1 && p.thumbnail.is_some()));
-        assert_eq!(session.state.view, View::Painting(paintings[0].id));
+        assert_eq!(session.state.view, View::Easel);
+        let lies = session.state.desk.document().layers();
+        assert_eq!(lies.len(), 1, "the first of them, on the layer that was blank");
+        assert_eq!(lies[0].pixels.pixmap(session.state.desk.document().canvas()), *paintings[0].picture);
         let texts = read_texts(paintings[1].file.as_ref().unwrap()).unwrap();
         assert!(texts.iter().any(|(key, text)| key == "parameters" && text.contains("飞流直下三千尺")));
         let copy = folder.path().join("副本.png");
@@ -214,6 +279,8 @@ mod tests {
         until(&mut session, |s| s.messages.iter().any(|m| matches!(&m.said, Said::Note("note-saved", _))));
         assert!(copy.exists());
         drop(session);
+        let (history, _) = PromptHistory::read(&folder.path().join(PROMPTS));
+        assert_eq!(history.iter().collect::<Vec<_>>(), ["飞流直下三千尺，油画"]);
         let settings = Settings::read(&folder.path().join("settings.json"));
         assert_eq!(settings.prompt, "飞流直下三千尺，油画");
         assert_eq!((settings.seed.value, settings.seed.kept, settings.batch), (9, true, 3));

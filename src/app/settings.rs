@@ -1,12 +1,13 @@
 //! What comes back at the next start, as a JSON file.
 
-use super::state::{Seed, Shade, State};
+use super::state::{Scale, Seed, Shade, State};
 use crate::base::files::write_atomically;
 use crate::base::{Extent, Problem};
 use crate::recipe::Sampling;
 use crate::words::Language;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// See the module. A file with unknown or missing entries is read as far as it goes.
@@ -16,6 +17,13 @@ pub struct Settings {
     /// `None`: the system's.
     pub language: Option<Language>,
     pub shade: Shade,
+    /// The artist's own keys: see [`super::commands::Keymap`].
+    pub keys: BTreeMap<String, Vec<String>>,
+    pub scale: Scale,
+    /// Names of the styles on the prompt.
+    pub worn: Vec<String>,
+    /// All styles are shown.
+    pub all_styles: bool,
     pub prompt: String,
     pub negative: String,
     /// Name of the model.
@@ -33,6 +41,10 @@ impl Default for Settings {
         Self {
             language: None,
             shade: Shade::default(),
+            keys: BTreeMap::new(),
+            scale: Scale::default(),
+            worn: Vec::new(),
+            all_styles: false,
             prompt: String::new(),
             negative: String::new(),
             model: None,
@@ -52,6 +64,10 @@ impl Settings {
         Self {
             language: Some(state.language),
             shade: state.shade,
+            keys: state.keymap.own().clone(),
+            scale: state.scale,
+            worn: state.worn.clone(),
+            all_styles: state.all_styles,
             prompt: draft.prompt.clone(),
             negative: draft.negative.clone(),
             model: state.model().map(|model| model.name.clone()),
@@ -140,6 +156,9 @@ mod tests {
             size: Some(Extent::new(640, 448)),
             seed: Seed { value: 42, kept: true },
             batch: 4,
+            scale: Scale::new(150),
+            worn: vec!["水墨".into()],
+            keys: BTreeMap::from([("undo".into(), vec!["F9".into()])]),
             ..Settings::default()
         };
         settings.write(&path).unwrap();

@@ -1,13 +1,22 @@
 //! [`State`]: everything that the window shows, as plain data.
 
+use super::command::Command;
+use super::commands::Keymap;
+use super::desk::Desk;
+use super::desk::Sheet;
+use super::placing::{Place, Placed};
+use super::prompt_history::PromptHistory;
 use super::settings::Settings;
+use super::styles::Styles;
+use super::wall::Wall;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
 use crate::imaging::Pixmap;
 use crate::jobs::Ledger;
+use crate::recipe::check::check_size;
 use crate::recipe::{FamilyInfo, Preset, Recipe, Sampling};
-use crate::words::Language;
+use crate::words::{Language, text_with};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +27,8 @@ const PAINTINGS_BUDGET: usize = 512 << 20;
 const MOST_MESSAGES: usize = 4;
 /// How long a message stays that asks for nothing.
 const NOTE_LASTS: Duration = Duration::from_secs(5);
+/// How long one stays that offers something.
+const OFFER_LASTS: Duration = Duration::from_secs(10);
 
 /// A model that can be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +56,8 @@ pub struct Draft {
     pub negative: String,
     pub sampling: Sampling,
     pub size: Extent,
+    /// How much of what the canvas shows is painted anew, in (0, 1]; at 1 nothing of it is seen.
+    pub strength: f64,
     pub seed: Seed,
     /// 1 to 16.
     pub batch: u32,
@@ -70,6 +83,46 @@ impl Shade {
     }
 }
 
+/// The size of the window's words and signs, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scale(u16);
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl Scale {
+    const STEPS: [u16; 11] = [75, 90, 100, 110, 125, 150, 175, 200, 225, 250, 300];
+
+    /// Percent, brought into 75 to 300.
+    pub fn new(percent: u16) -> Self {
+        Self(percent.clamp(75, 300))
+    }
+
+    pub const fn percent(self) -> u16 {
+        self.0
+    }
+
+    pub fn factor(self) -> f32 {
+        f32::from(self.0) / 100.0
+    }
+
+    /// The next larger step; the same at the largest.
+    #[must_use]
+    pub fn larger(self) -> Self {
+        Self::STEPS.into_iter().find(|step| *step > self.0).map_or(self, Self)
+    }
+
+    /// The next smaller step; the same at the smallest.
+    #[must_use]
+    pub fn smaller(self) -> Self {
+        Self::STEPS.into_iter().rev().find(|step| *step < self.0).map_or(self, Self)
+    }
+}
+
 /// A finished picture.
 #[derive(Clone, Debug)]
 pub struct Painting {
@@ -83,7 +136,23 @@ pub struct Painting {
     pub thumbnail: Option<Arc<Pixmap>>,
     /// Where it was saved; `None` until it is, or if it could not be.
     pub file: Option<PathBuf>,
+    /// How it formed: the preview of each step.
+    pub trail: Trail,
+    /// Where on the canvas it belongs.
+    pub place: Option<Place>,
 }
+
+impl Painting {
+    /// What it holds in memory, the pictures that it was made from and its previews among it.
+    pub fn bytes(&self) -> usize {
+        let trail: usize = self.trail.iter().map(|preview| preview.rgba().len()).sum();
+        let place = self.place.as_ref().map_or(0, Place::bytes);
+        self.picture.rgba().len() + self.recipe.bytes() + trail + place
+    }
+}
+
+/// The small previews of a picture's steps, from noise to the end; those that the window was too busy for are missing.
+pub type Trail = Arc<Vec<Arc<Pixmap>>>;
 
 /// Longest side of a thumbnail in pixels.
 pub const THUMBNAIL: u32 = 192;
@@ -100,6 +169,8 @@ pub struct Forming {
     pub serial: u64,
     /// When the last step was done.
     pub stepped: Instant,
+    /// The previews of the steps so far, a list a picture of the batch.
+    pub trails: Vec<Trail>,
 }
 
 /// What the middle of the window shows.
@@ -109,6 +180,8 @@ pub enum View {
     #[default]
     Easel,
     Painting(ImageId),
+    /// Every picture that was made.
+    Gallery,
 }
 
 /// Something to tell the artist.
@@ -117,6 +190,8 @@ pub enum Said {
     Problem(Problem),
     /// A message id, and the values of its placeholders.
     Note(&'static str, Vec<(&'static str, String)>),
+    /// The same, with something that can be done about it for a while.
+    Offer(&'static str, Vec<(&'static str, String)>, Command),
 }
 
 /// A [`Said`] on the screen.
@@ -132,23 +207,57 @@ pub struct Message {
 impl Message {
     /// When it goes by itself; `None` if it waits to be closed.
     pub fn until(&self) -> Option<Instant> {
-        let stays = match &self.said {
-            Said::Problem(problem) => problem.severity != Severity::Note,
-            Said::Note(..) => false,
+        let lasts = match &self.said {
+            Said::Problem(problem) if problem.severity != Severity::Note => return None,
+            Said::Problem(_) | Said::Note(..) => NOTE_LASTS,
+            Said::Offer(..) => OFFER_LASTS,
         };
-        (!stays).then(|| self.since + NOTE_LASTS)
+        Some(self.since + lasts)
     }
+}
+
+/// A picture that is ready to be laid on the canvas.
+#[derive(Clone, Debug)]
+pub struct Landing {
+    /// Of its layer.
+    pub name: String,
+    pub patch: Arc<Pixmap>,
+    /// Where its top left corner goes.
+    pub at: (i32, i32),
+    /// It fills the frame.
+    pub fills: bool,
+    /// The document that it is for.
+    pub sheet: Sheet,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct State {
     pub draft: Draft,
+    pub desk: Desk,
+    /// Where the pictures of the jobs go; of jobs that the ledger knows.
+    pub places: HashMap<JobId, Placed>,
+    /// What the clerk is making ready to be a job.
+    pub preparing: Vec<JobId>,
+    /// Pictures that the clerk is making ready for the canvas.
+    pub joining: usize,
+    /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
+    pub landing: VecDeque<Landing>,
+    /// Size of the frame when it was last looked at.
+    framed: Extent,
     pub models: Vec<Model>,
     /// Where an artist puts more of them.
     pub models_folder: PathBuf,
     pub language: Language,
     pub shade: Shade,
+    pub keymap: Keymap,
+    pub scale: Scale,
+    pub styles: Styles,
+    /// Names of the styles that are on the prompt, in the order in which they were put on.
+    pub worn: Vec<String>,
+    /// All styles are shown, not the first few.
+    pub all_styles: bool,
+    pub history: PromptHistory,
     /// The advanced parameters are unfolded.
     pub advanced: bool,
     /// The negative prompt is unfolded.
@@ -160,6 +269,8 @@ pub struct State {
     /// The painting whose file's name is being asked for; it is saved even if it leaves the strip meanwhile.
     pub asked: Option<Painting>,
     pub view: View,
+    /// The gallery.
+    pub wall: Wall,
     /// The newest last.
     pub messages: Vec<Message>,
     next_message: u64,
@@ -177,16 +288,31 @@ impl State {
             negative: settings.negative.clone(),
             sampling,
             size,
+            strength: 1.0,
             seed: settings.seed,
             batch: settings.batch.clamp(1, 16),
             model,
         };
+        let language = settings.language.unwrap_or(language);
+        let desk = Desk::blank(size, &text_with(language, "layer-name", &[("number", "1".into())]));
         Self {
             draft,
+            desk,
+            places: HashMap::new(),
+            preparing: Vec::new(),
+            joining: 0,
+            landing: VecDeque::new(),
+            framed: size,
             models,
             models_folder: PathBuf::new(),
-            language: settings.language.unwrap_or(language),
+            language,
             shade: settings.shade,
+            keymap: Keymap::new(settings.keys.clone()),
+            scale: Scale::new(settings.scale.percent()),
+            styles: Styles::shipped(),
+            worn: settings.worn.clone(),
+            all_styles: settings.all_styles,
+            history: PromptHistory::default(),
             advanced: settings.advanced,
             avoiding: !settings.negative.is_empty(),
             ledger: Ledger::default(),
@@ -194,6 +320,7 @@ impl State {
             paintings: VecDeque::new(),
             asked: None,
             view: View::Easel,
+            wall: Wall::new(PathBuf::new()),
             messages: Vec::new(),
             next_message: 0,
         }
@@ -218,7 +345,7 @@ impl State {
     pub fn looked_at(&self) -> Option<&Painting> {
         match self.view {
             View::Painting(id) => self.painting(id),
-            View::Easel => None,
+            View::Easel | View::Gallery => None,
         }
     }
 
@@ -228,6 +355,33 @@ impl State {
         let (_, running) = self.ledger.running()?;
         let since = now.saturating_duration_since(forming.stepped).as_secs_f64();
         Some((running.seconds_left()? - since).max(0.0))
+    }
+
+    /// Where the pictures of a job go, if that is on the document that lies on the desk.
+    pub fn place_of(&self, job: JobId) -> Option<&Place> {
+        let placed = self.places.get(&job)?;
+        (placed.sheet == self.desk.sheet()).then_some(&placed.place)
+    }
+
+    /// A frame that was sized by hand is the size of the next picture, if the model can paint it.
+    pub fn heed_frame(&mut self) {
+        let extent = self.desk.document().frame().extent();
+        if std::mem::replace(&mut self.framed, extent) != extent
+            && self.model().is_some_and(|model| check_size(extent, &model.family).is_ok())
+        {
+            self.draft.size = extent;
+        }
+    }
+
+    /// Something is on its way to the canvas.
+    pub fn is_working(&self) -> bool {
+        self.forming.is_some() || !self.preparing.is_empty() || self.joining > 0 || !self.landing.is_empty()
+    }
+
+    /// Forgets the places of jobs that the ledger has forgotten.
+    pub(super) fn tidy_places(&mut self) {
+        let known: HashSet<JobId> = self.ledger.entries().map(|entry| entry.id).collect();
+        self.places.retain(|job, _| known.contains(job));
     }
 
     /// Shows a message; one that says the same gives way to it.
@@ -256,7 +410,7 @@ impl State {
         self.paintings.push_front(painting);
         let mut used = 0usize;
         let keep = self.paintings.iter().take_while(|painting| {
-            used = used.saturating_add(painting.picture.rgba().len());
+            used = used.saturating_add(painting.bytes());
             used <= PAINTINGS_BUDGET
         });
         let keep = keep.count().max(1);

@@ -1,11 +1,15 @@
 //! What each command does to the state, and what must be done beyond it.
 
-use super::command::{Command, EXAMPLES};
-use super::plan::{draw_seed, plan};
-use super::state::{Forming, Painting, Said, State, View};
+use super::command::{Command, EXAMPLES, Link};
+use super::desk_commands;
+use super::placing::{Place, Preparation};
+use super::plan::{Planned, draw_seed, plan, plan_on_canvas};
+use super::prompt_edit::WEIGHT_STEP;
+use super::state::{Forming, Painting, Said, Scale, State, View};
+use super::wall;
 use crate::base::{ImageId, JobId};
 use crate::recipe::Recipe;
-use crate::words::{Language, text};
+use crate::words::{Language, text, text_with};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -18,27 +22,53 @@ pub enum Effect {
     Stop(JobId),
     /// A finished picture is saved, and its thumbnail made.
     Keep(Painting),
+    /// The clerk completes a recipe with what the canvas shows.
+    Prepare(Box<Preparation>),
+    /// A picture goes onto the canvas, to its place.
+    Lay(Painting),
     Export(Painting, PathBuf),
     /// The window asks for a path and answers with [`Command::SaveTo`].
     AskPath {
         id: ImageId,
         file_name: String,
     },
+    /// The window asks where to copy this file to and answers with [`wall::Act::ExportTo`].
+    AskCopyPath(PathBuf),
     /// The window puts the cursor into the prompt.
     FocusPrompt,
     OpenFolder,
     OpenModels,
+    /// The browser shows a page.
+    OpenLink(Link),
+    /// The list of styles is written down.
+    RememberStyles,
+    /// The prompts that were painted are written down.
+    RememberPrompts,
+    /// The window changes the weight of the words at the caret of its prompt.
+    Weigh(f64),
+    /// The window opens a card.
+    Show(Card),
+}
+
+/// A card over the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Card {
+    Palette,
+    Shortcuts,
+    About,
+    /// A style by its name; `None` is a new one.
+    Style(Option<String>),
 }
 
 /// Carries out a command.
 pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Generate => generate(state),
-        Command::Cancel => {
-            let running = state.ledger.running().map(|(entry, _)| entry.id);
-            running.filter(|id| state.ledger.cancel(*id)).map(Effect::Stop).into_iter().collect()
+        Command::Cancel => cancel(state),
+        Command::CancelAll => {
+            state.preparing.clear();
+            state.ledger.cancel_all().map(Effect::Stop).into_iter().collect()
         }
-        Command::CancelAll => state.ledger.cancel_all().map(Effect::Stop).into_iter().collect(),
         Command::SaveAs => {
             let ask = |p: &Painting| Effect::AskPath {
                 id: p.id,
@@ -52,17 +82,88 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             let painting = asked.or_else(|| state.painting(id).cloned());
             painting.map(|painting| Effect::Export(painting, path)).into_iter().collect()
         }
+        Command::CancelJob(id) => {
+            // A job that waits leaves the queue without the worker.
+            state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect()
+        }
+        Command::RetryJob(id) => match state.ledger.retry(id) {
+            Some(again) => {
+                if let Some(placed) = state.places.get(&id).cloned() {
+                    state.places.insert(again, placed);
+                }
+                start_next(state)
+            }
+            None => Vec::new(),
+        },
+        Command::WeightUp => vec![Effect::Weigh(WEIGHT_STEP)],
+        Command::WeightDown => vec![Effect::Weigh(-WEIGHT_STEP)],
+        Command::SetStyle(old, style) => {
+            let new = style.name.trim().to_owned();
+            if new.is_empty() {
+                return Vec::new();
+            }
+            match old {
+                Some(old) => {
+                    state.styles.replace(&old, style);
+                    state.worn.iter_mut().filter(|name| **name == old).for_each(|name| name.clone_from(&new));
+                }
+                None => state.styles.set(style),
+            }
+            vec![Effect::RememberStyles]
+        }
+        Command::RemoveStyle(name) => {
+            state.styles.remove(&name);
+            state.worn.retain(|worn| *worn != name);
+            vec![Effect::RememberStyles]
+        }
+        Command::ForgetPrompt(prompt) => {
+            state.history.remove(&prompt);
+            vec![Effect::RememberPrompts]
+        }
+        Command::UsePrompt(prompt) => {
+            state.draft.prompt = prompt;
+            vec![Effect::FocusPrompt]
+        }
+        Command::Palette => vec![Effect::Show(Card::Palette)],
+        Command::EditShortcuts => vec![Effect::Show(Card::Shortcuts)],
+        Command::About => vec![Effect::Show(Card::About)],
+        Command::EditStyle(name) => vec![Effect::Show(Card::Style(name))],
+        Command::OpenLink(link) => vec![Effect::OpenLink(link)],
+        Command::Wall(act) => wall::carry_out(state, act),
         Command::OpenFolder => vec![Effect::OpenFolder],
         Command::OpenModels => vec![Effect::OpenModels],
         Command::Example(number) if number < EXAMPLES => {
             state.draft.prompt = text(Language::ZhCn, &format!("example-{}", number + 1));
             generate(state)
         }
+        Command::PutOnCanvas(id) => {
+            state.view = View::Easel;
+            let frame = state.desk.document().frame();
+            let painting = state.painting(id).cloned();
+            let placed = painting.map(|painting| Painting {
+                place: Some(painting.place.clone().unwrap_or(Place::Frame(frame))),
+                ..painting
+            });
+            placed.map(|painting| lay(state, painting)).into_iter().collect()
+        }
+        Command::NewDocument => {
+            new_document(state);
+            Vec::new()
+        }
         other => {
-            change(state, other);
+            if !desk_commands::carry_out(state, &other) {
+                change(state, other);
+            }
             Vec::new()
         }
     }
+}
+
+/// A blank canvas in the size of the next picture.
+fn new_document(state: &mut State) {
+    let name = text_with(state.language, "layer-name", &[("number", "1".into())]);
+    state.desk.renew(state.draft.size, &name);
+    state.view = View::Easel;
 }
 
 /// The commands that ask nothing of the world.
@@ -83,6 +184,13 @@ fn change(state: &mut State, command: Command) {
         Command::ChooseModel(index) => choose_model(state, index),
         Command::LookAt(id) if state.painting(id).is_some() => state.view = View::Painting(id),
         Command::LookAtEasel => state.view = View::Easel,
+        Command::ShowGallery => {
+            state.view = View::Gallery;
+            state.wall.refresh();
+        }
+        Command::ShowStudio if state.view == View::Gallery => state.view = View::Easel,
+        // What is taken up is worked on in the studio.
+        Command::SendToCanvas(_) => state.view = View::Easel,
         Command::LookNewer => step(state, -1),
         Command::LookOlder => step(state, 1),
         Command::SetLanguage(language) => state.language = language,
@@ -93,6 +201,27 @@ fn change(state: &mut State, command: Command) {
             }
         }
         Command::SwitchShade => state.shade = state.shade.other(),
+        Command::ScaleUp => state.scale = state.scale.larger(),
+        Command::ScaleDown => state.scale = state.scale.smaller(),
+        Command::ScaleReset => state.scale = Scale::default(),
+        Command::MoveJob(id, place) => {
+            state.ledger.reorder(id, place);
+        }
+        Command::ForgetJob(id) => {
+            state.ledger.forget(id);
+            state.tidy_places();
+        }
+        Command::ForgetSettled => {
+            state.ledger.forget_settled();
+            state.tidy_places();
+        }
+        Command::WearStyle(name) => {
+            if state.worn.contains(&name) {
+                state.worn.retain(|worn| *worn != name);
+            } else if state.styles.get(&name).is_some() {
+                state.worn.push(name);
+            }
+        }
         Command::Unfold(id) => {
             if let Some(message) = state.messages.iter_mut().find(|message| message.id == id) {
                 message.unfolded = !message.unfolded;
@@ -101,6 +230,27 @@ fn change(state: &mut State, command: Command) {
         Command::Dismiss(id) => state.messages.retain(|message| message.id != id),
         _ => {}
     }
+}
+
+/// Gives up what is in hand: the stroke; without one, the running job; without one, what is made ready for one.
+fn cancel(state: &mut State) -> Vec<Effect> {
+    if state.desk.is_busy() {
+        state.desk.stop();
+        return Vec::new();
+    }
+    if let Some(id) = state.ledger.running().map(|(entry, _)| entry.id) {
+        return state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect();
+    }
+    if !std::mem::take(&mut state.preparing).is_empty() {
+        state.say(Said::Note("note-stopped", Vec::new()));
+    }
+    Vec::new()
+}
+
+/// A picture on its way to the canvas.
+pub(super) fn lay(state: &mut State, painting: Painting) -> Effect {
+    state.joining += 1;
+    Effect::Lay(painting)
 }
 
 fn generate(state: &mut State) -> Vec<Effect> {
@@ -117,11 +267,26 @@ fn generate(state: &mut State) -> Vec<Effect> {
     if !state.draft.seed.kept {
         state.draft.seed.value = draw_seed();
     }
-    match plan(state) {
-        Ok(recipe) => {
-            state.ledger.enqueue(recipe);
+    // A draft that is refused leaves the canvas as it is.
+    if plan(state).is_ok() {
+        state.desk.stop();
+        state.desk.follow(state.draft.size);
+    }
+    match plan_on_canvas(state) {
+        Ok(Planned::Ready(recipe, placed)) => {
+            let id = state.ledger.enqueue(*recipe);
+            state.places.insert(id, placed);
             state.view = View::Easel;
-            start_next(state)
+            state.history.add(&state.draft.prompt);
+            let mut effects = start_next(state);
+            effects.push(Effect::RememberPrompts);
+            effects
+        }
+        Ok(Planned::Unfinished(preparation)) => {
+            state.preparing.push(preparation.ticket);
+            state.view = View::Easel;
+            state.history.add(&state.draft.prompt);
+            vec![Effect::Prepare(preparation), Effect::RememberPrompts]
         }
         Err(problem) => {
             state.draft.seed.value = before;
@@ -137,7 +302,8 @@ pub(super) fn start_next(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let size = recipe.size;
-    state.forming = Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now() });
+    state.forming =
+        Some(Forming { job: id, size, previews: Vec::new(), serial: 0, stepped: Instant::now(), trails: Vec::new() });
     vec![Effect::Paint(id, recipe)]
 }
 
@@ -150,6 +316,8 @@ fn reuse(state: &mut State) {
     if let Some(model) = state.models.iter().position(|model| model.path == recipe.model) {
         draft.model = model;
     }
+    // The recipe's words have the styles in them.
+    state.worn.clear();
     draft.prompt.clone_from(&recipe.prompt);
     draft.negative.clone_from(&recipe.negative);
     draft.sampling = recipe.sampling;
@@ -183,7 +351,7 @@ fn step(state: &mut State, by: isize) {
     let count = state.paintings.len() as isize;
     let first = if state.forming.is_some() { -1 } else { 0 };
     let here = match state.view {
-        View::Easel => -1,
+        View::Easel | View::Gallery => -1,
         View::Painting(id) => state.paintings.iter().position(|p| p.id == id).map_or(-1, |at| at as isize),
     };
     let there = (here + by).clamp(first, (count - 1).max(first));
@@ -198,6 +366,7 @@ mod tests {
     use super::*;
     use crate::app::settings::Settings;
     use crate::app::state::Model;
+    use crate::app::styles::Style;
     use crate::base::{Extent, ProblemKind};
     use crate::imaging::Pixmap;
     use crate::jobs::fake::fake_family;
@@ -216,7 +385,16 @@ mod tests {
         let recipe = Arc::new(plan(state).unwrap());
         let id = ImageId::fresh();
         let picture = Arc::new(Pixmap::new(Extent::new(8, 8)));
-        state.hang(Painting { id, picture, recipe, model: String::new(), thumbnail: None, file: None });
+        state.hang(Painting {
+            id,
+            picture,
+            recipe,
+            model: String::new(),
+            thumbnail: None,
+            file: None,
+            trail: Default::default(),
+            place: None,
+        });
         id
     }
 
@@ -226,10 +404,12 @@ mod tests {
         assert!(matches!(update(&mut state, Command::Generate)[..], [Effect::FocusPrompt]));
         state.draft.prompt = "山".into();
         let effects = update(&mut state, Command::Generate);
-        let [Effect::Paint(_, recipe)] = &effects[..] else { panic!("{effects:?}") };
+        let [Effect::Paint(_, recipe), Effect::RememberPrompts] = &effects[..] else { panic!("{effects:?}") };
         assert_eq!(recipe.seed, state.draft.seed.value);
         update(&mut state, Command::KeepSeed);
-        assert!(update(&mut state, Command::Generate).is_empty(), "it waits for the first");
+        let effects = update(&mut state, Command::Generate);
+        assert!(matches!(effects[..], [Effect::RememberPrompts]), "it waits for the first");
+        assert_eq!(state.history.iter().collect::<Vec<_>>(), ["山"]);
         assert_eq!(state.ledger.waiting().next().unwrap().recipe.seed, state.draft.seed.value);
         assert!(matches!(update(&mut state, Command::CancelAll)[..], [Effect::Stop(_)]));
         assert_eq!(state.ledger.waiting().len(), 0);
@@ -282,6 +462,56 @@ mod tests {
         update(&mut state, Command::ReuseRecipe);
         assert!(state.draft.seed.kept);
         assert_eq!(plan(&state).unwrap(), *recipe);
+    }
+
+    #[test]
+    fn the_queue_is_put_in_order() {
+        let mut state = state();
+        state.draft.prompt = "山".into();
+        for _ in 0..4 {
+            update(&mut state, Command::Generate);
+        }
+        let running = state.ledger.running().unwrap().0.id;
+        let ids: Vec<_> = state.ledger.waiting().map(|entry| entry.id).collect();
+        let waiting = |state: &State| state.ledger.waiting().map(|entry| entry.id).collect::<Vec<_>>();
+        update(&mut state, Command::MoveJob(ids[2], 0));
+        assert_eq!(waiting(&state), [ids[2], ids[0], ids[1]]);
+        assert!(update(&mut state, Command::CancelJob(ids[0])).is_empty());
+        assert_eq!(waiting(&state), [ids[2], ids[1]]);
+        assert!(matches!(update(&mut state, Command::CancelJob(running))[..], [Effect::Stop(id)] if id == running));
+        update(&mut state, Command::RetryJob(ids[0]));
+        assert_eq!(waiting(&state).len(), 3);
+        update(&mut state, Command::ForgetJob(ids[0]));
+        assert_eq!(state.ledger.settled().len(), 0);
+    }
+
+    #[test]
+    fn styles_are_worn_renamed_and_removed() {
+        let mut state = state();
+        for name in ["水墨", "油画", "没有的"] {
+            update(&mut state, Command::WearStyle(name.into()));
+        }
+        assert_eq!(state.worn, ["水墨", "油画"]);
+        let night = Style { name: "夜".into(), ..state.styles.get("水墨").unwrap().clone() };
+        assert!(matches!(
+            update(&mut state, Command::SetStyle(Some("水墨".into()), night))[..],
+            [Effect::RememberStyles]
+        ));
+        assert_eq!(state.worn, ["夜", "油画"]);
+        update(&mut state, Command::WearStyle("油画".into()));
+        update(&mut state, Command::RemoveStyle("夜".into()));
+        assert!(state.worn.is_empty() && state.styles.get("夜").is_none());
+    }
+
+    #[test]
+    fn the_scale_has_ends() {
+        let mut state = state();
+        (0..20).for_each(|_| drop(update(&mut state, Command::ScaleUp)));
+        assert_eq!(state.scale.percent(), 300);
+        (0..20).for_each(|_| drop(update(&mut state, Command::ScaleDown)));
+        assert_eq!(state.scale.percent(), 75);
+        update(&mut state, Command::ScaleReset);
+        assert_eq!(state.scale, Scale::default());
     }
 
     #[test]

@@ -27,3 +27,7 @@ id!(
     /// One finished picture.
     ImageId
 );
+id!(
+    /// One layer of a document.
+    LayerId
+);

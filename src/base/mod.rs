@@ -1,10 +1,12 @@
 //! Ground floor: values that every other module may use and that know nothing of pictures.
 
+pub mod affine;
 pub mod files;
 pub mod geometry;
 pub mod id;
 pub mod problem;
 
+pub use affine::Affine;
 pub use geometry::{Extent, IntRect};
-pub use id::{ImageId, JobId};
+pub use id::{ImageId, JobId, LayerId};
 pub use problem::{Problem, ProblemKind, Severity};

@@ -81,12 +81,50 @@ kinds! {
     Unwritable => "unwritable",
     /// A file or folder cannot be read. Args: file.
     Unreadable => "unreadable",
+    /// A file of the artist's own (styles, prompts) makes no sense; it was put aside. Args: file, aside.
+    OwnFileDamaged => "own-file-damaged",
     /// The model cannot do what was asked (inpainting, say). Args: model, ability.
     AbilityMissing => "ability-missing",
     /// The precision is not to be had on this device. Args: precision.
     PrecisionUnsupported => "precision-unsupported",
     /// No graphics adapter can draw the window. No args.
     NoGraphics => "no-graphics",
+    /// The gallery's index was made by a later version; it was set aside. Args: aside.
+    GalleryTooNew => "gallery-too-new",
+    /// The gallery's index was broken; it was set aside. Args: aside.
+    GalleryDamaged => "gallery-damaged",
+    /// The gallery's index cannot be kept on the disk. Args: file.
+    GalleryInMemory => "gallery-in-memory",
+    /// A deleted file is not in the trash any more. Args: file.
+    TrashEmptied => "trash-emptied",
+    /// The file is no OpenRaster file, or nothing of it can be read. Args: file.
+    OpenRasterInvalid => "openraster-invalid",
+    /// An entry of an OpenRaster file is not there. Args: part.
+    OpenRasterPartMissing => "openraster-part-missing",
+    /// An entry of an OpenRaster file cannot be read. Args: part.
+    OpenRasterPartUnreadable => "openraster-part-unreadable",
+    /// A layer blends in a way that we do not have. Args: layer, blend.
+    OpenRasterBlendUnknown => "openraster-blend-unknown",
+    /// Groups became plain layers. Args: count.
+    OpenRasterGroupsFlattened => "openraster-groups-flattened",
+    /// More layers than are read. Args: most.
+    OpenRasterTooManyLayers => "openraster-too-many-layers",
+    /// The document cannot be kept safe. Args: file.
+    RecoveryUnwritable => "recovery-unwritable",
+    /// What was kept of a document makes no sense. Args: file.
+    RecoveryDamaged => "recovery-damaged",
+    /// The layer is locked. Args: layer.
+    LayerLocked => "layer-locked",
+    /// The layer is hidden. Args: layer.
+    LayerHidden => "layer-hidden",
+    /// The layer is no longer in the document. No args.
+    LayerMissing => "layer-missing",
+    /// The only layer of a document cannot be deleted. No args.
+    LayerLast => "layer-last",
+    /// There is no layer below to merge with. No args.
+    LayerLowest => "layer-lowest",
+    /// A stroke is not finished yet. No args.
+    StrokeOpen => "stroke-open",
     /// Something failed inside a library, with no better name. No args.
     Internal => "internal",
 }

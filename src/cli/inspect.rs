@@ -2,19 +2,16 @@
 
 use super::arguments::Inspect;
 use super::report;
-use crate::base::{Problem, ProblemKind};
+use crate::base::Problem;
 use crate::catalog::{self, Format, Inspection, Kind, Part};
-use crate::imaging::png_text::read_texts;
-use crate::recipe::metadata::from_texts;
+use crate::recipe::metadata::{FileKind, file_texts, from_texts};
 use crate::words::{Language, text, text_with};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// Says on stdout what the file is.
 ///
 /// # Errors
-/// [`ProblemKind::Unreadable`], and those of [`read_texts`] and [`catalog::inspect`].
+/// Those of [`file_texts`] and [`catalog::inspect`].
 pub fn run(args: &Inspect, language: Language) -> Result<(), Problem> {
     let lines = describe(&args.file, language)?;
     lines.iter().for_each(|line| report::result(line));
@@ -29,24 +26,17 @@ pub fn describe(path: &Path, language: Language) -> Result<Vec<String>, Problem>
     if path.is_dir() {
         return Ok(model_lines(&catalog::inspect(path)?, language));
     }
-    match picture_format(path)? {
-        Some("PNG") => Ok(picture_lines(&read_texts(path)?, language)),
-        Some(format) => Ok(vec![text_with(language, "cli-inspect-no-recipe", &[("format", format.to_owned())])]),
+    match FileKind::of(path)? {
+        Some(kind) => {
+            let texts = file_texts(path)?;
+            if texts.is_empty() && kind != FileKind::Png {
+                let format = ("format", kind.title().to_owned());
+                return Ok(vec![text_with(language, "cli-inspect-no-recipe", &[format])]);
+            }
+            Ok(picture_lines(&texts, language))
+        }
         None => Ok(model_lines(&catalog::inspect(path)?, language)),
     }
-}
-
-/// By the first bytes, since endings lie; `None` if the file is no picture.
-fn picture_format(path: &Path) -> Result<Option<&'static str>, Problem> {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(12).read_to_end(&mut head));
-    read.map_err(|error| Problem::new(ProblemKind::Unreadable).at(path).detail(error))?;
-    let webp = head.starts_with(b"RIFF") && head.ends_with(b"WEBP");
-    Ok(match head.as_slice() {
-        [0x89, b'P', b'N', b'G', ..] => Some("PNG"),
-        [0xff, 0xd8, 0xff, ..] => Some("JPEG"),
-        _ => webp.then_some("WebP"),
-    })
 }
 
 fn picture_lines(texts: &[(String, String)], language: Language) -> Vec<String> {
@@ -142,7 +132,7 @@ fn size_text(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Extent;
+    use crate::base::{Extent, ProblemKind};
     use crate::imaging::Pixmap;
     use crate::imaging::png_text::write_png;
 
@@ -160,6 +150,11 @@ mod tests {
         let lines = describe(&[("parameters", a1111)]);
         for line in ["提示词: 山水, 油画", "反向提示词: 水印", "种子: 42", "尺寸: 512×512", "采样器: DPM++ 2M"]
         {
+            assert!(lines.iter().any(|l| l == line), "{line} {lines:?}");
+        }
+        let invoke = r#"{"positive_prompt":"墨竹","scheduler":"lcm","steps":8,"seed":5,"model":{"name":"某模型"}}"#;
+        let lines = describe(&[("invokeai_metadata", invoke)]);
+        for line in ["来源: invokeai", "提示词: 墨竹", "步数: 8", "模型: 某模型", "scheduler: lcm"] {
             assert!(lines.iter().any(|l| l == line), "{line} {lines:?}");
         }
         let lines = describe(&[("workflow", "{}")]);

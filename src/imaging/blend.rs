@@ -19,13 +19,26 @@ pub fn feathered(mask: &Mask, radius: f32) -> Mask {
     if radius.is_nan() || radius <= 0.0 || mask.bytes().iter().all(|&v| v < INSIDE) {
         return mask.clone();
     }
-    let radius = f64::from(radius.min(WIDEST));
-    let farthest = radius * radius;
+    spread(mask, 0.0, radius)
+}
+
+/// The mask made wider: everything within `solid` pixels (Euclidean) of an inside pixel (128 or more) becomes 255, and
+/// from there it falls off as in [`feathered`], over `fade` pixels, to exactly 0 at a distance of more than their sum.
+/// Where the given mask covers more, its own value stays. Negative distances and NaN count as 0.
+pub fn spread(mask: &Mask, solid: f32, fade: f32) -> Mask {
+    if mask.bytes().iter().all(|&v| v < INSIDE) {
+        return mask.clone();
+    }
+    let distance = |pixels: f32| if pixels > 0.0 { f64::from(pixels.min(WIDEST)) } else { 0.0 };
+    let (solid, fade) = (distance(solid), distance(fade));
+    let (near, farthest) = (solid * solid, (solid + fade) * (solid + fade));
     let mut result = mask.clone();
-    for (value, distance) in result.bytes_mut().iter_mut().zip(squared_distances(mask)) {
-        let distance = distance as f64;
-        if distance <= farthest {
-            let t = 1.0 - distance.sqrt() / (radius + 0.5);
+    for (value, squared) in result.bytes_mut().iter_mut().zip(squared_distances(mask)) {
+        let squared = squared as f64;
+        if squared <= near {
+            *value = 255;
+        } else if squared <= farthest {
+            let t = 1.0 - (squared.sqrt() - solid) / (fade + 0.5);
             let coverage = t * t * (3.0 - 2.0 * t);
             *value = (*value).max((coverage * 255.0).round() as u8);
         }
@@ -210,6 +223,22 @@ mod tests {
             for (i, &distance) in squared_distances(&mask).iter().enumerate() {
                 let (x, y) = ((i % width) as i64, (i / width) as i64);
                 prop_assert_eq!(Some(distance), nearest_by_search(&mask, x, y, |v| v >= INSIDE));
+            }
+        }
+
+        #[test]
+        fn spreading_is_solid_then_fades_then_ends(mask in masks(), solid in 0.0f32..8.0, fade in 0.0f32..8.0) {
+            let wide = spread(&mask, solid, fade);
+            let width = mask.extent().width as usize;
+            for (i, (&before, &after)) in mask.bytes().iter().zip(wide.bytes()).enumerate() {
+                let nearest = nearest_by_search(&mask, (i % width) as i64, (i / width) as i64, |v| v >= INSIDE);
+                let within = |reach: f64| nearest.is_some_and(|d| d as f64 <= reach * reach);
+                prop_assert!(after >= before);
+                if within(f64::from(solid)) {
+                    prop_assert_eq!(after, 255);
+                } else if !within(f64::from(solid) + f64::from(fade)) {
+                    prop_assert_eq!(after, before);
+                }
             }
         }
 

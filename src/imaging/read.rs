@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// Room beside the pixels for profiles, metadata and the decoders' own buffers, in bytes.
 const OVERHEAD: u64 = 64 << 20;
+/// Signature and IHDR chunk of a PNG, in bytes.
+const PNG_HEAD: u64 = 33;
 /// Bytes of the widest pixel that is decoded (RGBA, 16 bits a channel).
 const WIDEST_PIXEL: u64 = 8;
 
@@ -39,19 +41,70 @@ pub fn read_picture(path: &Path, most_pixels: u64) -> Result<Pixmap, Problem> {
     decode_picture(&bytes, most_pixels).map_err(|problem| problem.at(path))
 }
 
+/// The extent of a picture file as it is shown, from its head alone: whether the rest is whole is not looked at.
+///
+/// # Errors
+/// [`ProblemKind::Unreadable`] if the file cannot be opened or is not a regular file,
+/// [`ProblemKind::PictureUnreadable`] if its head is of no PNG, JPEG or WebP.
+pub fn read_extent(path: &Path) -> Result<Extent, Problem> {
+    let unreadable = |detail: &dyn std::fmt::Display| Problem::new(ProblemKind::Unreadable).at(path).detail(detail);
+    let mut file = File::open(path).map_err(|e| unreadable(&e))?;
+    if !file.metadata().map_err(|e| unreadable(&e))?.is_file() {
+        return Err(unreadable(&"not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.by_ref().take(PNG_HEAD).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+    let extent = match png_extent(&bytes) {
+        Some(extent) => extent,
+        None => {
+            file.take(OVERHEAD).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+            let format = known_format(&bytes).map_err(|problem| problem.at(path))?;
+            let (_, stored, orientation) = opened(&bytes, format, u64::MAX).map_err(|problem| problem.at(path))?;
+            let turned = matches!(
+                orientation,
+                Orientation::Rotate90
+                    | Orientation::Rotate270
+                    | Orientation::Rotate90FlipH
+                    | Orientation::Rotate270FlipH
+            );
+            if turned { Extent::new(stored.height, stored.width) } else { stored }
+        }
+    };
+    if extent.is_empty() { Err(broken(&"a side is zero").at(path)) } else { Ok(extent) }
+}
+
 /// Decodes the content of a picture file; see [`read_picture`].
 ///
 /// # Errors
 /// [`ProblemKind::PictureTooLarge`] and [`ProblemKind::PictureUnreadable`], without a file name.
 pub fn decode_picture(bytes: &[u8], most_pixels: u64) -> Result<Pixmap, Problem> {
-    let format = image::guess_format(bytes).map_err(|e| broken(&e))?;
-    if !matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP) {
-        return Err(broken(&format!("{format:?} is not PNG, JPEG or WebP")));
-    }
+    let format = known_format(bytes)?;
     // The PNG decoder sizes its row buffer on opening, so the header is looked at before there is a decoder.
     if let Some(extent) = png_extent(bytes) {
         require_area(extent, most_pixels)?;
     }
+    let (decoder, extent, orientation) = opened(bytes, format, most_pixels)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| failed(&e, Some(extent), most_pixels))?;
+    picture.apply_orientation(orientation);
+    let rgba = picture.into_rgba8();
+    let extent = Extent::new(rgba.width(), rgba.height());
+    Pixmap::from_rgba(extent, rgba.into_raw()).ok_or_else(|| broken(&"the decoder gave too few pixels"))
+}
+
+fn known_format(bytes: &[u8]) -> Result<ImageFormat, Problem> {
+    let format = image::guess_format(bytes).map_err(|e| broken(&e))?;
+    match format {
+        ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP => Ok(format),
+        _ => Err(broken(&format!("{format:?} is not PNG, JPEG or WebP"))),
+    }
+}
+
+/// The decoder of a picture, the extent in which it is stored, and how it is turned upright.
+fn opened(
+    bytes: &[u8],
+    format: ImageFormat,
+    most_pixels: u64,
+) -> Result<(impl ImageDecoder + '_, Extent, Orientation), Problem> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(allowance(most_pixels));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -64,11 +117,7 @@ pub fn decode_picture(bytes: &[u8], most_pixels: u64) -> Result<Pixmap, Problem>
         ImageFormat::WebP if !webp_exif_fits(bytes) => Orientation::NoTransforms,
         _ => decoder.orientation().unwrap_or(Orientation::NoTransforms),
     };
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| failed(&e, Some(extent), most_pixels))?;
-    picture.apply_orientation(orientation);
-    let rgba = picture.into_rgba8();
-    let extent = Extent::new(rgba.width(), rgba.height());
-    Pixmap::from_rgba(extent, rgba.into_raw()).ok_or_else(|| broken(&"the decoder gave too few pixels"))
+    Ok((decoder, extent, orientation))
 }
 
 fn allowance(most_pixels: u64) -> u64 {
@@ -157,6 +206,7 @@ mod tests {
             std::fs::write(&path, encoded(&gradient(), format)).unwrap();
             let picture = read_picture(&path, MOST).unwrap();
             assert_eq!(picture.extent(), Extent::new(24, 16));
+            assert_eq!(read_extent(&path).unwrap(), picture.extent());
             let near = picture.pixel(12, 8).unwrap();
             for (a, b) in near.into_iter().zip([120, 120, 128, 255]) {
                 assert!(a.abs_diff(b) < 12, "{format:?} {near:?}");
@@ -202,6 +252,10 @@ mod tests {
         let upright = decode_picture(&jpeg, MOST).unwrap();
         let picture = decode_picture(&turned, MOST).unwrap();
         assert_eq!(picture.extent(), Extent::new(16, 24));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("竖.jpg");
+        std::fs::write(&path, &turned).unwrap();
+        assert_eq!(read_extent(&path).unwrap(), Extent::new(16, 24));
         // Orientation 6: the stored left bottom is the shown left top.
         assert_eq!(picture.pixel(0, 0), upright.pixel(0, 15));
         assert_eq!(picture.pixel(15, 0), upright.pixel(0, 0));
@@ -245,6 +299,12 @@ mod tests {
             let problem = read_picture(&path, MOST).unwrap_err();
             assert_eq!(problem.kind, ProblemKind::PictureUnreadable);
             assert!(problem.arg("file").unwrap().contains("没有.png"));
+            let head = read_extent(&path);
+            let whole = bytes.len() > PNG_HEAD as usize && bytes.starts_with(b"\x89PNG");
+            assert_eq!(
+                head.map_err(|p| p.kind),
+                if whole { Ok(Extent::new(24, 16)) } else { Err(ProblemKind::PictureUnreadable) }
+            );
         }
     }
 
@@ -255,5 +315,73 @@ mod tests {
         webp.extend(b"EXIF\xff\xff\xff\xffII*\0");
         assert!(!webp_exif_fits(&webp));
         assert!(webp_exif_fits(b""));
+    }
+
+    #[test]
+    fn of_an_animation_the_first_frame_is_taken() {
+        let frame = |value: u8| [value, 20, 30, 255].repeat(64);
+        let (first, second) = (frame(200), frame(10));
+        let mut apng = Vec::new();
+        let mut encoder = png::Encoder::new(&mut apng, 8, 8);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_animated(2, 0).unwrap();
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(&first).unwrap();
+        writer.write_image_data(&second).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(decode_picture(&apng, MOST).unwrap().rgba(), first);
+        let mut config = webp::WebPConfig::new().unwrap();
+        config.lossless = 1;
+        let mut animation = webp::AnimEncoder::new(8, 8, &config);
+        animation.add_frame(webp::AnimFrame::from_rgba(&first, 8, 8, 0));
+        animation.add_frame(webp::AnimFrame::from_rgba(&second, 8, 8, 100));
+        let webp = animation.encode();
+        assert_eq!(decode_picture(&webp, MOST).unwrap().rgba(), first);
+        assert_eq!(decode_picture(&webp, 63).unwrap_err().kind, ProblemKind::PictureTooLarge);
+    }
+
+    /// 8 by 8 pixels of four inks, each at 128 of 255, inverted as Adobe's programs store them.
+    fn cmyk_jpeg() -> Vec<u8> {
+        let mut jpeg = vec![0xff, 0xd8];
+        let mut segment = |marker: u8, body: &[u8]| {
+            jpeg.extend([0xff, marker, 0, body.len() as u8 + 2]);
+            jpeg.extend(body);
+        };
+        segment(0xee, b"Adobe\0\x64\0\0\0\0\0");
+        segment(0xdb, &[vec![0], vec![1; 64]].concat());
+        // Size, and four components that are not subsampled.
+        segment(0xc0, &[8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0]);
+        // One code each, of one bit: no difference, and end of block.
+        for class in [0, 0x10] {
+            segment(0xc4, &[vec![class, 1], vec![0; 15], vec![0]].concat());
+        }
+        segment(0xda, &[4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0]);
+        jpeg.extend([0, 0xff, 0xd9]);
+        jpeg
+    }
+
+    #[test]
+    fn the_four_inks_of_print_become_red_green_and_blue() {
+        let picture = decode_picture(&cmyk_jpeg(), MOST).unwrap();
+        assert_eq!(picture.extent(), Extent::new(8, 8));
+        let pixel = picture.pixel(3, 3).unwrap();
+        assert!(pixel.iter().zip([64, 64, 64, 255]).all(|(a, b)| a.abs_diff(b) <= 2), "{pixel:?}");
+    }
+
+    #[test]
+    fn greys_of_any_depth_are_read() {
+        let grey: DynamicImage = ImageBuffer::from_fn(8, 8, |x, _| Luma([x as u8 * 30])).into();
+        let picture = decode_picture(&encoded(&grey, ImageFormat::Jpeg), MOST).unwrap();
+        let [r, g, b, a] = picture.pixel(7, 2).unwrap();
+        assert!(r == g && g == b && a == 255 && r.abs_diff(210) <= 3);
+        // One bit a pixel.
+        let mut bits = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bits, 9, 1);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::One);
+        encoder.write_header().unwrap().write_image_data(&[0b1000_0000, 0b1000_0000]).unwrap();
+        let picture = decode_picture(&bits, MOST).unwrap();
+        assert_eq!((picture.pixel(0, 0), picture.pixel(1, 0)), (Some([255; 4]), Some([0, 0, 0, 255])));
+        assert_eq!(picture.pixel(8, 0), Some([255; 4]));
     }
 }

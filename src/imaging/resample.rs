@@ -54,6 +54,39 @@ pub fn resize_mask_nearest(mask: &Mask, to: Extent) -> Mask {
     Mask::from_bytes(to, bytes).unwrap_or_else(|| Mask::new(to))
 }
 
+/// The mask in another size, each pixel the largest of those it covers, so that thin lines survive the shrinking.
+pub fn resize_mask_max(mask: &Mask, to: Extent) -> Mask {
+    let from = mask.extent();
+    if from == to {
+        return mask.clone();
+    }
+    if from.is_empty() || to.is_empty() {
+        return Mask::new(to);
+    }
+    let columns: Vec<_> = (0..to.width).map(|x| covered(x, from.width, to.width)).collect();
+    let mut bytes = Vec::with_capacity(to.area() as usize);
+    let mut highest = vec![0u8; from.width as usize];
+    for y in 0..to.height {
+        highest.fill(0);
+        let rows = covered(y, from.height, to.height);
+        for row in mask.bytes().chunks_exact(from.width as usize).take(rows.end).skip(rows.start) {
+            highest.iter_mut().zip(row).for_each(|(high, value)| *high = (*high).max(*value));
+        }
+        bytes.extend(
+            columns.iter().map(|c| highest.get(c.clone()).and_then(|part| part.iter().max()).copied().unwrap_or(0)),
+        );
+    }
+    Mask::from_bytes(to, bytes).unwrap_or_else(|| Mask::new(to))
+}
+
+/// The source pixels that pixel `i` of `to` touches: at least one, all below `from`.
+fn covered(i: u32, from: u32, to: u32) -> std::ops::Range<usize> {
+    let edge = |i: u64| i * u64::from(from);
+    let start = edge(u64::from(i)) / u64::from(to);
+    let end = edge(u64::from(i) + 1).div_ceil(u64::from(to));
+    start as usize..end.max(start + 1) as usize
+}
+
 /// Calls `take` with the index of the nearest source pixel, for each pixel of `to`; neither extent is empty.
 fn for_nearest(from: Extent, to: Extent, mut take: impl FnMut(usize)) {
     let columns: Vec<usize> = (0..to.width).map(|x| nearest(x, from.width, to.width)).collect();
@@ -158,6 +191,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_pixel_of_a_mask_is_lost(w in 1u32..40, h in 1u32..40, to_w in 1u32..40, to_h in 1u32..40, at: u32) {
+            let (from, to) = (Extent::new(w, h), Extent::new(to_w, to_h));
+            let mut mask = Mask::new(from);
+            let at = at % (w * h);
+            mask.bytes_mut()[at as usize] = 200;
+            let resized = resize_mask_max(&mask, to);
+            prop_assert_eq!(resized.bytes().iter().max(), Some(&200));
+            for (i, &value) in resized.bytes().iter().enumerate() {
+                let (x, y) = (i as u32 % to_w, i as u32 / to_w);
+                // The squares of both pixels in units of 1 / (from · to) overlap.
+                let meets = |i: u32, j: u32, from: u32, to: u32| i * from < (j + 1) * to && j * to < (i + 1) * from;
+                let covers = meets(x, at % w, w, to_w) && meets(y, at / w, h, to_h);
+                prop_assert_eq!(value, if covers { 200 } else { 0 });
+            }
+        }
+
         #[test]
         fn a_flat_picture_stays_flat(
             w in 1u32..20, h in 1u32..20, to_w in 1u32..30, to_h in 1u32..30, colour: [u8; 3], alpha in 2u8..,

@@ -8,6 +8,7 @@ use crate::recipe::{
     Abilities, Cancel, FamilyInfo, Generator, Latent, Output, Phase, Progress, Recipe, Source, Step, Timings,
 };
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Picture pixels for one latent pixel.
@@ -40,6 +41,7 @@ enum Fault {
 #[derive(Clone, Debug, Default)]
 pub struct FakeGenerator {
     delay: Duration,
+    seen: Option<Arc<Mutex<Vec<Recipe>>>>,
     fault: Option<(usize, Fault)>,
 }
 
@@ -53,6 +55,13 @@ impl FakeGenerator {
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Writes down each recipe that it gets, before it paints it.
+    #[must_use]
+    pub fn writing_down(mut self, recipes: Arc<Mutex<Vec<Recipe>>>) -> Self {
+        self.seen = Some(recipes);
         self
     }
 
@@ -102,6 +111,9 @@ impl FakeGenerator {
 
 impl Generator for FakeGenerator {
     fn generate(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<Output, Problem> {
+        if let Some(seen) = &self.seen {
+            seen.lock().unwrap_or_else(PoisonError::into_inner).push(recipe.clone());
+        }
         let cancel = progress.cancel();
         let go = |flow| match flow {
             ControlFlow::Continue(()) => Ok(()),

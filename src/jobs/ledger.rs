@@ -13,6 +13,8 @@ pub const TRACE_BUDGET: usize = 512 << 20;
 
 /// Settled jobs that are remembered; the oldest are forgotten beyond it.
 const MOST_SETTLED: usize = 500;
+/// Bytes of the pictures in their recipes; the same holds.
+const MOST_PICTURES: usize = 256 << 20;
 
 /// A job and what became of it.
 #[derive(Clone, Debug)]
@@ -189,6 +191,13 @@ impl Ledger {
         true
     }
 
+    /// Forgets a settled job. False if the job has not settled or is not known.
+    pub fn forget(&mut self, id: JobId) -> bool {
+        let before = self.settled.len();
+        self.settled.retain(|entry| entry.id != id);
+        self.settled.len() < before
+    }
+
     /// Forgets the settled jobs.
     pub fn forget_settled(&mut self) {
         self.settled.clear();
@@ -245,6 +254,14 @@ impl Ledger {
         while self.settled.len() > MOST_SETTLED {
             self.settled.pop_front();
         }
+        let mut used = 0usize;
+        let kept = self.settled.iter().rev().take_while(|entry| {
+            used = used.saturating_add(entry.recipe.bytes());
+            used <= MOST_PICTURES
+        });
+        // The one that has just settled can always be tried again.
+        let kept = kept.count().max(1);
+        self.settled.drain(..self.settled.len().saturating_sub(kept));
         // From the newest: what no longer fits, and everything older, is given up.
         let mut used = 0usize;
         for entry in self.settled.iter_mut().rev() {
@@ -347,6 +364,22 @@ mod tests {
     }
 
     #[test]
+    fn settled_jobs_are_forgotten_one_by_one_or_all() {
+        let mut ledger = Ledger::default();
+        let ids: Vec<_> = (0..4).map(|seed| ledger.enqueue(recipe(seed, 2))).collect();
+        finish(&mut ledger, vec![]);
+        ledger.start_next().unwrap();
+        assert!(!ledger.cancel(ids[2]));
+        assert!(!ledger.forget(ids[1]) && !ledger.forget(ids[3]), "one runs, one waits");
+        assert!(ledger.forget(ids[0]) && !ledger.forget(ids[0]));
+        assert!(ledger.retry(ids[0]).is_none());
+        assert_eq!(ledger.settled().map(|entry| entry.id).collect::<Vec<_>>(), [ids[2]]);
+        ledger.forget_settled();
+        assert_eq!(ledger.settled().len(), 0);
+        assert_eq!(ledger.entries().count(), 2);
+    }
+
+    #[test]
     fn the_oldest_latents_go_when_the_budget_is_full() {
         // One latent of the test is 1 KiB.
         let mut ledger = Ledger::new(5 << 10);
@@ -362,5 +395,21 @@ mod tests {
         let huge = finish(&mut ledger, latents(6));
         assert!([old, new, newest, huge].iter().all(|&id| ledger.trace(id).is_none()));
         assert!(matches!(ledger.get(huge).unwrap().state, State::Done { .. }), "the job itself is remembered");
+    }
+
+    #[test]
+    fn the_oldest_jobs_go_when_their_pictures_are_too_many() {
+        use crate::recipe::Source;
+        let mut ledger = Ledger::default();
+        // 96 MiB each; two of them fit.
+        let picture = std::sync::Arc::new(crate::imaging::Pixmap::new(crate::base::Extent::new(4096, 6144)));
+        let source = Source::Picture { picture, strength: 0.5 };
+        let ids: Vec<_> =
+            (0..4).map(|seed| ledger.enqueue(Recipe { source: source.clone(), ..recipe(seed, 2) })).collect();
+        for _ in 0..4 {
+            finish(&mut ledger, vec![]);
+        }
+        assert_eq!(ledger.settled().map(|entry| entry.id).collect::<Vec<_>>(), ids[2..]);
+        assert!(ledger.retry(ids[3]).is_some() && ledger.retry(ids[0]).is_none());
     }
 }

@@ -11,6 +11,6 @@ pub mod sampling;
 
 pub use family::{Abilities, FamilyInfo};
 pub use generator::{Cancel, Generator, Latent, Output, Phase, Progress, Step, Stop, Timings};
-pub use inpaint::Inpaint;
+pub use inpaint::{Inpaint, InpaintPlan};
 pub use recipe::{Precision, Recipe, Source, TextOptions};
 pub use sampling::{NoiseSource, Preset, SamplerId, Sampling, ScheduleId};

@@ -29,6 +29,17 @@ pub struct Recipe {
     pub precision: Precision,
 }
 
+impl Recipe {
+    /// Bytes of the pictures and masks in it.
+    pub fn bytes(&self) -> usize {
+        let source = match &self.source {
+            Source::Text => 0,
+            Source::Picture { picture, .. } => picture.rgba().len(),
+        };
+        source + self.inpaint.as_ref().map_or(0, |inpaint| inpaint.mask.bytes().len())
+    }
+}
+
 /// What the sampling starts from.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub enum Source {

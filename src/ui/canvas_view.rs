@@ -1,17 +1,18 @@
-//! The middle of the window: the picture that forms, a finished one, or the empty desk that teaches.
+//! A finished picture by itself, and the empty desk that teaches.
 
 use super::icons::{Icon, seal};
 use super::textures::Textures;
 use super::theme::{BODY, GRID, RADIUS, SMALL, TITLE, Tokens, VERSE, sans, serif, tokens};
 use super::widgets::{focus_ring, icon_button, link, tip, tip_text};
 use crate::app::command::EXAMPLES;
-use crate::app::state::{Forming, Painting};
+use crate::app::state::Painting;
 use crate::app::{Command, State};
+use crate::jobs::Running;
 use crate::recipe::Phase;
 use crate::words::{Language, text, text_with};
 use egui::{
-    Align, Align2, Color32, CornerRadius, Image, Layout, Rect, RichText, Role, Sense, Shadow, Stroke, StrokeKind,
-    TextureHandle, Ui, UiBuilder, Vec2, WidgetInfo, load::SizedTexture, pos2, vec2,
+    Align, Align2, Color32, CornerRadius, Image, Layout, Rect, RichText, Role, Sense, Shadow, Stroke, StrokeKind, Ui,
+    UiBuilder, Vec2, WidgetInfo, load::SizedTexture, pos2, vec2,
 };
 use std::time::Instant;
 
@@ -24,12 +25,9 @@ const MOST_SCALE: f32 = 3.0;
 
 pub fn show(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<Command>) {
     let room = ui.max_rect();
-    if let Some(painting) = state.looked_at() {
-        finished(ui, room, state, painting, textures, out);
-    } else if let Some(forming) = &state.forming {
-        easel(ui, room, state, forming, textures);
-    } else {
-        empty(ui, room, state, out);
+    match state.looked_at() {
+        Some(painting) => finished(ui, room, state, painting, textures, out),
+        None => empty(ui, room, state, out),
     }
 }
 
@@ -87,6 +85,7 @@ fn finished(
         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             for (command, icon) in [
+                (Command::PutOnCanvas(painting.id), Icon::SendToCanvas),
                 (Command::SaveAs, Icon::Save),
                 (Command::OpenFolder, Icon::Folder),
                 (Command::ReuseSeed, Icon::Pin),
@@ -111,58 +110,15 @@ fn one_line(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn easel(ui: &mut Ui, room: Rect, state: &State, forming: &Forming, textures: &mut Textures) {
-    let t = tokens(ui);
-    let size = vec2(forming.size.width as f32, forming.size.height as f32);
-    let batch = state.ledger.running().map_or(1, |(entry, _)| entry.recipe.batch.max(1));
-    let columns = f64::from(batch).sqrt().ceil() as u32;
-    let gap = if batch > 1 { GRID } else { 0.0 };
-    let rows = batch.div_ceil(columns);
-    let (place, caption) = places(room, vec2(size.x * columns as f32, size.y * rows as f32));
-    let previews = textures.previews(ui.ctx(), forming);
-    for k in 0..batch {
-        let (column, row) = ((k % columns) as f32, (k / columns) as f32);
-        let step = vec2(place.width() / columns as f32, place.height() / rows as f32);
-        let cell = Rect::from_min_size(place.min + vec2(step.x * column, step.y * row), step).shrink(gap / 2.0);
-        sheet(ui, cell, t);
-        match previews.get(k as usize) {
-            Some(texture) => paint_preview(ui, cell, texture),
-            None => {
-                let mark = (cell.width().min(cell.height()) * 0.16).clamp(24.0, 64.0);
-                blank_mark(ui, Rect::from_center_size(cell.center(), Vec2::splat(mark)), t);
-            }
-        }
-        border(ui, cell, t);
-    }
-    progress(ui, caption, state, t);
-}
-
-fn paint_preview(ui: &Ui, cell: Rect, texture: &TextureHandle) {
-    Image::from_texture(SizedTexture::from_handle(texture)).paint_at(ui, cell);
-}
-
-/// A brush ring on the blank sheet.
-fn blank_mark(ui: &Ui, rect: Rect, t: &Tokens) {
-    ui.painter().circle_stroke(rect.center(), rect.width() / 2.0, Stroke::new(1.5, t.line_strong));
-}
-
-fn progress(ui: &mut Ui, place: Rect, state: &State, t: &Tokens) {
+/// How far the running job is, in a row.
+pub fn progress(ui: &mut Ui, place: Rect, state: &State, t: &Tokens) {
     let language = state.language;
     let Some((_, running)) = state.ledger.running() else {
+        let at = place.left_center();
+        ui.painter().text(at, Align2::LEFT_CENTER, text(language, "label-preparing"), sans(BODY), t.ink);
         return;
     };
-    let (words, share) = match running.phase {
-        None => (text(language, "phase-waking"), 0.0),
-        Some(Phase::Converting { fraction }) => (percent(language, "phase-converting", fraction), fraction),
-        Some(Phase::Loading { fraction }) => (percent(language, "phase-loading", fraction), fraction),
-        Some(Phase::Encoding) => (text(language, "phase-encoding"), 0.0),
-        Some(Phase::Sampling) => {
-            let share = running.index as f64 / running.total.max(1) as f64;
-            (text(language, "phase-sampling"), share)
-        }
-        Some(Phase::Decoding) => (text(language, "phase-decoding"), 1.0),
-    };
-    let words = if running.stopping { text(language, "phase-stopping") } else { words };
+    let (words, share) = phase_words(language, running);
 
     let line = Rect::from_min_size(place.min, vec2(place.width(), 3.0));
     let painter = ui.painter();
@@ -199,13 +155,29 @@ fn progress(ui: &mut Ui, place: Rect, state: &State, t: &Tokens) {
     });
 }
 
+/// What the running job does, and how much of it is done, 0 to 1.
+pub fn phase_words(language: Language, running: &Running) -> (String, f64) {
+    let (words, share) = match running.phase {
+        None => (text(language, "phase-waking"), 0.0),
+        Some(Phase::Converting { fraction }) => (percent(language, "phase-converting", fraction), fraction),
+        Some(Phase::Loading { fraction }) => (percent(language, "phase-loading", fraction), fraction),
+        Some(Phase::Encoding) => (text(language, "phase-encoding"), 0.0),
+        Some(Phase::Sampling) => {
+            let share = running.index as f64 / running.total.max(1) as f64;
+            (text(language, "phase-sampling"), share)
+        }
+        Some(Phase::Decoding) => (text(language, "phase-decoding"), 1.0),
+    };
+    (if running.stopping { text(language, "phase-stopping") } else { words }, share)
+}
+
 fn percent(language: Language, id: &str, fraction: f64) -> String {
     let percent = (fraction.clamp(0.0, 1.0) * 100.0).floor();
     text_with(language, id, &[("percent", percent.to_string())])
 }
 
 /// Rounded up, so that it is 0 only at the end.
-fn time_left(language: Language, seconds: f64) -> String {
+pub fn time_left(language: Language, seconds: f64) -> String {
     let whole = seconds.max(0.0).ceil() as u64;
     let args = [("minutes", (whole / 60).to_string()), ("seconds", (whole % 60).to_string())];
     text_with(language, if whole < 60 { "label-left-seconds" } else { "label-left-minutes" }, &args)

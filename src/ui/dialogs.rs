@@ -1,8 +1,10 @@
 //! The system's file dialogs, each on a thread of its own; the window goes on meanwhile.
 
 use crate::app::Command;
+use crate::app::wall::Act;
 use crate::base::ImageId;
 use crossbeam_channel::{Receiver, Sender, bounded};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -38,15 +40,34 @@ impl Default for Dialogs {
 impl Dialogs {
     /// Asks where to save a picture as a PNG; a second dialog is not opened while one is.
     pub fn save(&mut self, id: ImageId, title: String, file_name: String, ctx: &egui::Context) {
+        self.ask(title, file_name.into(), "png", move |path| Command::SaveTo(id, path), ctx);
+    }
+
+    /// Asks where to copy a picture file to.
+    pub fn copy(&mut self, file: PathBuf, title: String, ctx: &egui::Context) {
+        let name = file.file_name().unwrap_or_default().to_os_string();
+        let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        self.ask(title, name, &ending, move |path| Command::Wall(Act::ExportTo(file, path)), ctx);
+    }
+
+    /// Asks for a path that ends as it should.
+    fn ask(
+        &mut self,
+        title: String,
+        name: OsString,
+        ending: &str,
+        then: impl FnOnce(PathBuf) -> Command + Send + 'static,
+        ctx: &egui::Context,
+    ) {
         if self.open {
             return;
         }
-        let (outbox, ctx) = (self.outbox.clone(), ctx.clone());
+        let (outbox, ctx, ending) = (self.outbox.clone(), ctx.clone(), ending.to_owned());
         let ask = move || {
-            let dialog = rfd::FileDialog::new().set_title(title).set_file_name(file_name).add_filter("PNG", &["png"]);
+            let dialog = rfd::FileDialog::new().set_title(title).set_file_name(name.to_string_lossy());
             let asked = Instant::now();
-            let answer = match dialog.save_file() {
-                Some(path) => Answer::Chosen(Command::SaveTo(id, as_png(path))),
+            let answer = match dialog.add_filter(ending.to_uppercase(), &[&ending]).save_file() {
+                Some(path) => Answer::Chosen(then(with_ending(path, &ending))),
                 None if asked.elapsed() < TOO_SOON => Answer::Missing,
                 None => Answer::Declined,
             };
@@ -68,10 +89,10 @@ impl Dialogs {
     }
 }
 
-/// The path with `.png`, which not every system's dialog adds. The person was asked about overwriting the name that they
+/// The path with its ending, which not every system's dialog adds. The person was asked about overwriting the name that they
 /// gave; if the completed one is taken, the next free one is used.
-fn as_png(path: PathBuf) -> PathBuf {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+fn with_ending(path: PathBuf, ending: &str) -> PathBuf {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending)) {
         return path;
     }
     let stem = path.file_name().unwrap_or_default().to_os_string();
@@ -80,11 +101,11 @@ fn as_png(path: PathBuf) -> PathBuf {
         name.push(end);
         path.with_file_name(name)
     };
-    let first = named(".png".into());
+    let first = named(format!(".{ending}"));
     if !first.exists() {
         return first;
     }
-    (2u32..).map(|number| named(format!("-{number}.png"))).find(|path| !path.exists()).unwrap_or(first)
+    (2u32..).map(|number| named(format!("-{number}.{ending}"))).find(|path| !path.exists()).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -96,7 +117,7 @@ mod tests {
         for (given, expected) in
             [("山.png", "山.png"), ("山.PNG", "山.PNG"), ("山", "山.png"), ("长河落日.圆", "长河落日.圆.png")]
         {
-            assert_eq!(as_png(given.into()), PathBuf::from(expected));
+            assert_eq!(with_ending(given.into(), "png"), PathBuf::from(expected));
         }
     }
 
@@ -107,7 +128,7 @@ mod tests {
         for taken in ["山.png", "山-2.png"] {
             std::fs::write(path(taken), "").unwrap();
         }
-        assert_eq!(as_png(path("山")), path("山-3.png"));
-        assert_eq!(as_png(path("山.png")), path("山.png"), "the dialog has asked");
+        assert_eq!(with_ending(path("山"), "png"), path("山-3.png"));
+        assert_eq!(with_ending(path("山.png"), "png"), path("山.png"), "the dialog has asked");
     }
 }

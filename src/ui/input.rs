@@ -1,10 +1,12 @@
 //! From key presses to commands, with respect for text fields and input methods.
 
+use super::canvas_panel::canvas_id;
+use super::keys::shortcut;
 use super::prompt_panel;
-use crate::app::command::KEYS;
-use crate::app::{Command, Key, Shortcut};
+use crate::app::commands::Entry;
+use crate::app::{Command, Key, State, View, wall};
 use egui::text_edit::TextEditState;
-use egui::{Context, Event, Id, ImeEvent, InputState, KeyboardShortcut, Modifiers, Popup};
+use egui::{Context, Event, FocusDirection, Id, ImeEvent, Popup};
 
 /// Knows whether an input method has characters in hand, and in which field.
 #[derive(Debug, Default)]
@@ -16,6 +18,8 @@ pub struct Composition {
     before: Option<Id>,
     /// A composition was abandoned in this frame; if by a key, the key was for it.
     left: bool,
+    /// A composition was open in this frame, or ended in it.
+    open: bool,
 }
 
 impl Composition {
@@ -33,7 +37,13 @@ impl Composition {
                 _ => {}
             }
         }
+        self.open = open;
         open
+    }
+
+    /// Whether the keys of this frame belong to an input method.
+    pub const fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Call it before [`commands`]. A click elsewhere may end a composition without any event. Then its field, and the
@@ -69,65 +79,57 @@ fn without(words: &str, preedit: &str, at: usize) -> Option<String> {
 }
 
 /// The commands whose keys were pressed in this frame; the keys are taken from the event queue, so that no text field
-/// sees them. A key that is held down counts once, except where one leafs through pictures. Call it before any widget.
-pub fn commands(ctx: &Context, composition: &mut Composition) -> Vec<Command> {
+/// sees them. Those that `gate` does not let pass are left. A key that is held down counts once, except where one leafs
+/// through pictures. Call it before any widget.
+pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gate: fn(&Entry) -> bool) -> Vec<Command> {
     let composing = ctx.input(|input| composition.look(&input.raw.events));
     if composing {
         return Vec::new();
     }
     // A slider wants the arrows as a text field wants letters.
-    let focused = ctx.memory(|memory| memory.focused().is_some());
+    let focused = ctx.memory(|memory| memory.focused().is_some_and(|id| id != canvas_id()));
     let menu = Popup::is_any_open(ctx);
     // Esc has taken the focus away before this frame began.
-    let editing_number = composition.before.is_some_and(|id| !prompt_panel::is_prompt(id));
-    let mut pressed = Vec::new();
-    for (shortcut, command) in KEYS {
-        // An open menu is closed by Esc, and so is a number that is being edited; what has the focus owns letters and
-        // arrows.
-        let escapes = shortcut.key == Key::Escape;
-        let taken = (focused && shortcut.is_single_key()) || (escapes && (menu || editing_number));
-        let (first, again) = if taken { (0, 0) } else { ctx.input_mut(|input| presses(input, &keys(*shortcut))) };
-        if first > 0 || (again > 0 && command.repeats()) {
-            pressed.push(command.clone());
-        }
+    let editing_number = composition.before.is_some_and(|id| !prompt_panel::is_prompt(id) && id != canvas_id());
+    let (mut pressed, mut tabbed) = (Vec::new(), false);
+    ctx.input_mut(|input| {
+        input.events.retain(|event| {
+            if matches!(event, Event::Copy) && state.view == View::Gallery && !focused {
+                pressed.push(Command::Wall(wall::Act::Copy));
+                return false;
+            }
+            let Event::Key { key, modifiers, pressed: true, repeat, .. } = event else { return true };
+            let Some(shortcut) = shortcut(*key, *modifiers) else { return true };
+            // An open menu is closed by Esc, and so is a number that is being edited; what has the focus owns letters
+            // and arrows.
+            let escapes = shortcut.key == Key::Escape;
+            if ((focused || menu) && shortcut.belongs_to_text()) || (escapes && (menu || editing_number)) {
+                return true;
+            }
+            // The gallery has keys of its own for what the studio does to a document.
+            if state.view == View::Gallery
+                && let Some(command) = wall::pressed(state, shortcut)
+            {
+                if (!repeat || command.repeats()) && !pressed.contains(&command) {
+                    pressed.push(command);
+                }
+                return false;
+            }
+            let Some(entry) = state.keymap.lookup(shortcut, |entry| gate(entry) && (entry.enabled)(state)) else {
+                return true;
+            };
+            if (!repeat || entry.repeats()) && !pressed.contains(&entry.command) {
+                pressed.push(entry.command.clone());
+            }
+            tabbed |= shortcut.key == Key::Tab;
+            false
+        });
+    });
+    if tabbed {
+        // It does not lead to the next control as well.
+        ctx.memory_mut(|memory| memory.move_focus(FocusDirection::None));
     }
     pressed
-}
-
-/// Takes a shortcut's presses out of the frame's events; how many were first presses, and how many came from a key
-/// that is held down.
-fn presses(input: &mut InputState, shortcut: &KeyboardShortcut) -> (usize, usize) {
-    let (mut first, mut again) = (0, 0);
-    input.events.retain(|event| {
-        let Event::Key { key, modifiers, pressed: true, repeat, .. } = event else { return true };
-        if *key != shortcut.logical_key || !modifiers.matches_logically(shortcut.modifiers) {
-            return true;
-        }
-        *(if *repeat { &mut again } else { &mut first }) += 1;
-        false
-    });
-    (first, again)
-}
-
-fn keys(shortcut: Shortcut) -> KeyboardShortcut {
-    let mut modifiers = Modifiers::NONE;
-    if shortcut.command {
-        modifiers |= Modifiers::COMMAND;
-    }
-    if shortcut.shift {
-        modifiers |= Modifiers::SHIFT;
-    }
-    let key = match shortcut.key {
-        Key::Enter => egui::Key::Enter,
-        Key::Escape => egui::Key::Escape,
-        Key::Left => egui::Key::ArrowLeft,
-        Key::Right => egui::Key::ArrowRight,
-        Key::S => egui::Key::S,
-        Key::R => egui::Key::R,
-        Key::L => egui::Key::L,
-        Key::T => egui::Key::T,
-    };
-    KeyboardShortcut::new(modifiers, key)
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     ui.add_space(GRID);
     manner(ui, state, out);
     ui.add_space(GRID);
+    if state.desk.has_paint(state.desk.document().canvas()) {
+        let words = (text(state.language, "label-strength"), text(state.language, "tip-strength"));
+        let mut percent = (state.draft.strength * 100.0).round();
+        slider(ui, &words, &mut percent, (5.0, 100.0, 100.0), 0);
+        state.draft.strength = (percent / 100.0).clamp(0.01, 1.0);
+    }
     count(ui, state);
     seed(ui, state, out);
     ui.add_space(GRID / 2.0);

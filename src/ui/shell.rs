@@ -1,26 +1,34 @@
 //! The window as a whole: where its parts stand, and how a frame goes.
 
+use super::canvas_panel::CanvasPanel;
+use super::cards::Cards;
 use super::caret::Caret;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
-use super::icons::{Icon, seal};
-use super::input::{Composition, commands};
+use super::gallery::{self, Gallery};
+use super::input::{self, Composition, commands};
+use super::layers_panel::LayersPanel;
 use super::textures::Textures;
-use super::theme::{GRID, MARGIN, PANEL_WIDTH, serif, set_shade, tokens};
-use super::widgets::{icon_button, link, tip, wide_button};
-use super::{canvas_view, fonts, parameters, prompt_panel, strip, theme, toasts};
-use crate::app::{Command, Effect, Said, Session, Setup, Shade, State};
-use crate::base::{Problem, ProblemKind};
-use crate::words::{Language, text};
-use egui::{
-    Align, CentralPanel, Context, Frame, Layout, Margin, Panel, RichText, ScrollArea, Stroke, Ui, Vec2,
-    ViewportBuilder, vec2,
+use super::theme::{GRID, MARGIN, PANEL_WIDTH, set_shade, tokens};
+use super::widgets::{tip, wide_button};
+use super::{
+    canvas_view, fonts, history_panel, parameters, prompt_panel, status, strip, theme, timeline, toasts, tool_bar,
+    tool_options, topbar,
 };
+use crate::app::wall::Shown;
+use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
+use crate::base::{Problem, ProblemKind};
+use crate::gallery::EntryId;
+use crate::words::text;
+use eframe::egui_wgpu::RenderState;
+use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, ViewportBuilder, vec2};
 use std::time::{Duration, Instant};
 
 /// Size of the window at the first start, in points.
 const SIZE: [f32; 2] = [1280.0, 800.0];
 const LEAST_SIZE: [f32; 2] = [880.0, 600.0];
+/// Width of the panel with layers and history, in points.
+const LAYERS_WIDTH: f32 = 32.0 * GRID;
 /// While a job runs, its time is counted down at this pace.
 const COUNT_DOWN: Duration = Duration::from_secs(1);
 
@@ -39,7 +47,8 @@ pub fn run(setup: Setup) -> Result<(), Problem> {
     let options = eframe::NativeOptions { viewport, centered: true, ..Default::default() };
     let create = Box::new(|creation: &eframe::CreationContext<'_>| {
         prepare(&creation.egui_ctx);
-        let shell: Box<dyn eframe::App> = Box::new(Shell::new(&creation.egui_ctx, setup));
+        let shell: Box<dyn eframe::App> =
+            Box::new(Shell::new(&creation.egui_ctx, creation.wgpu_render_state.as_ref(), setup));
         Ok(shell)
     });
     eframe::run_native("danqing", options, create).map_err(|error| {
@@ -57,38 +66,62 @@ pub fn run(setup: Setup) -> Result<(), Problem> {
 pub fn prepare(ctx: &Context) {
     fonts::install(ctx);
     theme::install(ctx);
+    // The size of the window's words is a command of ours.
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
 }
 
 /// The window's contents.
 pub struct Shell {
     session: Session,
     textures: Textures,
+    canvas: CanvasPanel,
+    layers: LayersPanel,
+    /// The step of the timeline that is looked back at, as of the last frame.
+    glance: Option<usize>,
     dialogs: Dialogs,
     composition: Composition,
     farewell: Farewell,
     caret: Caret,
+    cards: Cards,
+    gallery: Gallery,
     /// What egui has been told.
     shade: Option<Shade>,
 }
 
 impl Shell {
     /// Starts the session; its threads ask `ctx` for a repaint when they have news.
-    pub fn new(ctx: &Context, setup: Setup) -> Self {
+    /// Without a graphics card (`None`) the canvas stays empty.
+    pub fn new(ctx: &Context, card: Option<&RenderState>, setup: Setup) -> Self {
         let waker = ctx.clone();
         let session = Session::start(setup, move || waker.request_repaint());
         Self {
             session,
             textures: Textures::default(),
+            canvas: CanvasPanel::new(card),
+            layers: LayersPanel::default(),
+            glance: None,
             dialogs: Dialogs::default(),
             composition: Composition::default(),
             farewell: Farewell::default(),
             caret: Caret::default(),
+            cards: Cards::default(),
+            gallery: Gallery::default(),
             shade: None,
         }
     }
 
     pub fn state(&self) -> &State {
         &self.session.state
+    }
+
+    /// What the gallery shows small of an entry, once it has come.
+    pub fn thumbnail(&mut self, id: EntryId) -> Option<&Shown> {
+        self.session.state.wall.thumbnail(id)
+    }
+
+    /// What the gallery shows large of an entry, once it has come.
+    pub fn picture(&mut self, id: EntryId) -> Option<&Shown> {
+        self.session.state.wall.picture(id)
     }
 
     /// Takes in what the threads have reported. It also runs while the window is hidden.
@@ -116,54 +149,54 @@ impl Shell {
             self.shade = Some(self.session.state.shade);
             ctx.request_repaint();
         }
+        ctx.set_zoom_factor(self.session.state.scale.factor());
         if let Some((field, preedit)) = self.composition.abandoned(&ctx) {
-            prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft);
+            match self.cards.field_mut(field) {
+                Some(words) => input::take_out(&ctx, field, &preedit, words),
+                None => prompt_panel::take_out(&ctx, field, &preedit, &mut self.session.state.draft),
+            }
+            gallery::take_out(&ctx, field, &preedit, &mut self.session.state);
         }
-        let mut out = commands(&ctx, &mut self.composition);
+        let mut out = commands(&ctx, &mut self.composition, &self.session.state, self.cards.gate());
         // Keys first, so that this frame shows what they did.
         for command in out.drain(..) {
             self.command(&ctx, command);
         }
         let t = tokens(ui);
-        let margin = Margin::same(MARGIN as i8);
         self.caret.look(&ctx);
         self.farewell.look(&ctx, &self.session.state);
-        let Self { session, textures, farewell, .. } = self;
+        let Self { session, textures, canvas, layers, glance, farewell, gallery, cards, composition, .. } = self;
         let state = &mut session.state;
+        state.wall.composing = composition.is_open();
+        let in_gallery = state.view == View::Gallery;
 
-        Panel::left("desk")
-            .exact_size(PANEL_WIDTH)
-            .resizable(false)
-            .show_separator_line(false)
-            .frame(Frame::new().fill(t.panel))
-            .show(ui, |ui| {
-                let edge = Stroke::new(1.0, t.line);
-                ui.painter().vline(ui.max_rect().right() - 0.5, ui.max_rect().y_range(), edge);
-                header(ui, state, &mut out);
-                actions(ui, state, &mut out);
-                CentralPanel::no_frame().show(ui, |ui| {
-                    let inner = Margin { top: 0, bottom: 8, ..margin };
-                    ScrollArea::vertical().auto_shrink(false).content_margin(inner).show(ui, |ui| {
-                        out.extend(prompt_panel::model(ui, state).map(Command::ChooseModel));
-                        ui.add_space(GRID);
-                        prompt_panel::show(ui, state);
-                        ui.add_space(GRID);
-                        parameters::show(ui, state, &mut out);
-                    });
-                });
-            });
-        if strip::is_wanted(state) {
-            Panel::bottom("strip")
-                .exact_size(strip::HEIGHT)
-                .resizable(false)
-                .show_separator_line(false)
-                .frame(Frame::new().fill(t.panel))
-                .show(ui, |ui| strip::show(ui, state, textures, &mut out));
+        let alone = state.desk.canvas_only && state.view == View::Easel;
+        if !alone {
+            topbar::show(ui, state, &mut out);
+            desk(ui, state, &mut out);
         }
-        CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
-            canvas_view::show(ui, state, textures, &mut out);
-        });
+        if strip::is_wanted(state) && !alone && !in_gallery {
+            *glance = bottom(ui, state, textures, &mut out);
+        }
+        let empty = state.desk.is_fresh() && !state.is_working();
+        if in_gallery {
+            CentralPanel::no_frame()
+                .frame(Frame::new().fill(t.ground))
+                .show(ui, |ui| gallery.show(ui, state, &mut out));
+        } else if state.view != View::Easel || empty {
+            CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
+                canvas_view::show(ui, state, textures, &mut out);
+            });
+        } else {
+            if !alone {
+                beside(ui, state, textures, layers, &mut out);
+            }
+            CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
+                canvas.show(ui, state, *glance);
+            });
+        }
         toasts::show(&ctx, state, &mut out);
+        cards.show(&ctx, state, composition.is_open(), &mut out);
         farewell.show(&ctx, state);
 
         if !out.is_empty() {
@@ -171,6 +204,9 @@ impl Shell {
         }
         for command in out {
             self.command(&ctx, command);
+        }
+        if in_gallery {
+            self.session.attend();
         }
     }
 
@@ -181,7 +217,13 @@ impl Shell {
                     let title = text(self.session.state.language, "command-save-as");
                     self.dialogs.save(id, title, file_name, ctx);
                 }
-                Effect::FocusPrompt => ctx.memory_mut(|memory| memory.request_focus(prompt_panel::prompt_id())),
+                Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut self.session.state.draft, step),
+                Effect::Show(card) => self.cards.open(ctx, card, &self.session.state),
+                Effect::FocusPrompt => self.cards.focus(ctx, prompt_panel::prompt_id()),
+                Effect::AskCopyPath(file) => {
+                    let title = text(self.session.state.language, "command-wall-export");
+                    self.dialogs.copy(file, title, ctx);
+                }
                 _ => {}
             }
         }
@@ -206,35 +248,71 @@ impl eframe::App for Shell {
     }
 }
 
-/// Seal and name, and the two switches.
-fn header(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
-    let language = state.language;
-    let frame = Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 16, top: 20, bottom: 16 });
-    Panel::top("header").show_separator_line(false).frame(frame).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            let (mark, _) = ui.allocate_exact_size(Vec2::splat(4.5 * GRID), egui::Sense::hover());
-            seal(ui.painter(), mark, tokens(ui));
-            ui.add_space(4.0);
-            ui.label(RichText::new(text(language, "app-name")).font(serif(20.0)).color(tokens(ui).ink));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let shade = Command::SwitchShade;
-                let sign = if state.shade == Shade::Dark { Icon::Sun } else { Icon::Moon };
-                let button = icon_button(ui, sign, &text(language, &shade.text_id()), None);
-                if tip(button, language, &shade).clicked() {
-                    out.push(shade);
-                }
-                let switch = Command::SwitchLanguage;
-                // Named in the language that it brings.
-                let words = match language {
-                    Language::ZhCn => "English",
-                    Language::En => "中文",
-                };
-                if tip(link(ui, None, words), language, &switch).clicked() {
-                    out.push(switch);
-                }
+/// The left panel: what shall be painted, and how.
+fn desk(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
+    let t = tokens(ui);
+    let margin = Margin::same(MARGIN as i8);
+    Panel::left("desk")
+        .exact_size(PANEL_WIDTH)
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(Frame::new().fill(t.panel))
+        .show(ui, |ui| {
+            edge(ui, ui.max_rect().right() - 0.5);
+            actions(ui, state, out);
+            CentralPanel::no_frame().show(ui, |ui| {
+                let inner = Margin { top: 16, bottom: 8, ..margin };
+                ScrollArea::vertical().auto_shrink(false).content_margin(inner).show(ui, |ui| {
+                    out.extend(prompt_panel::model(ui, state).map(Command::ChooseModel));
+                    ui.add_space(GRID);
+                    prompt_panel::show(ui, state, out);
+                    ui.add_space(GRID);
+                    parameters::show(ui, state, out);
+                });
             });
         });
+}
+
+/// Under the canvas: how the picture formed, and what was made. Gives the step that is looked back at.
+fn bottom(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<Command>) -> Option<usize> {
+    let t = tokens(ui);
+    let panel = |id: &'static str, height: f32| {
+        let panel = Panel::bottom(id).exact_size(height).resizable(false).show_separator_line(false);
+        panel.frame(Frame::new().fill(t.panel))
+    };
+    panel("strip", strip::HEIGHT).show(ui, |ui| strip::show(ui, state, textures, out));
+    // The row is there before there are steps, so that the canvas does not jump.
+    let row = panel("timeline", timeline::HEIGHT);
+    row.show(ui, |ui| timeline::shown(state).cloned().and_then(|trail| timeline::show(ui, state, &trail, textures)))
+        .inner
+}
+
+/// Round the canvas: layers and history, the tool's options, the tools, and how far the job is.
+fn beside(ui: &mut Ui, state: &mut State, textures: &mut Textures, layers: &mut LayersPanel, out: &mut Vec<Command>) {
+    let fill = Frame::new().fill(tokens(ui).panel);
+    let panel = |panel: Panel| panel.resizable(false).show_separator_line(false);
+    let right = panel(Panel::right("layers and history")).exact_size(LAYERS_WIDTH).frame(fill);
+    right.show(ui, |ui| {
+        edge(ui, ui.max_rect().left() + 0.5);
+        let inner = Frame::new().inner_margin(Margin { left: 16, right: 12, top: 12, bottom: 8 });
+        let height = (ui.available_height() * 0.4).min(36.0 * GRID);
+        panel(Panel::bottom("history")).exact_size(height).frame(inner).show(ui, |ui| {
+            history_panel::show(ui, state, out);
+        });
+        CentralPanel::no_frame().frame(inner).show(ui, |ui| layers.show(ui, state, textures, out));
     });
+    let top = panel(Panel::top("tool options")).exact_size(tool_options::HEIGHT).frame(fill);
+    top.show(ui, |ui| tool_options::show(ui, state, out));
+    let left = panel(Panel::left("tools")).exact_size(tool_bar::WIDTH).frame(fill);
+    left.show(ui, |ui| tool_bar::show(ui, state, out));
+    let inner = fill.inner_margin(Margin::symmetric(16, 0));
+    let row = panel(Panel::bottom("status")).exact_size(status::HEIGHT).frame(inner);
+    row.show(ui, |ui| status::show(ui, state, out));
+}
+
+/// A fine line down the edge of a panel.
+fn edge(ui: &Ui, x: f32) {
+    ui.painter().vline(x, ui.max_rect().y_range(), Stroke::new(1.0, tokens(ui).line));
 }
 
 /// The one thing to do, and the way to stop it.

@@ -59,6 +59,13 @@ pub struct Tokens {
     pub shadow: Color32,
 }
 
+impl Tokens {
+    /// The squares under what is transparent: light and dark, quiet beside any picture.
+    pub fn checks(&self) -> (Color32, Color32) {
+        if *self == DARK { (rgb(0x3A3834), rgb(0x32302D)) } else { (rgb(0xFFFFFF), rgb(0xECE7DC)) }
+    }
+}
+
 const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
 }

@@ -2,6 +2,7 @@
 
 use super::icons::Icon;
 use super::theme::{GRID, MARGIN, RADIUS, SMALL, tokens};
+use super::topbar;
 use super::widgets::{icon_button_sized, link, tip, tip_text};
 use crate::app::{Command, Message, Said, State};
 use crate::base::{Problem, Severity};
@@ -17,8 +18,9 @@ pub fn show(ctx: &Context, state: &State, out: &mut Vec<Command>) {
     if state.messages.is_empty() {
         return;
     }
-    let area =
-        Area::new(Id::unique("messages")).order(Order::Foreground).anchor(Align2::RIGHT_TOP, vec2(-MARGIN, MARGIN));
+    let area = Area::new(Id::unique("messages"))
+        .order(Order::Foreground)
+        .anchor(Align2::RIGHT_TOP, vec2(-MARGIN, topbar::HEIGHT + 2.0 * GRID));
     area.show(ctx, |ui| {
         ui.set_width(WIDTH);
         ui.spacing_mut().item_spacing.y = GRID;
@@ -46,6 +48,15 @@ fn card(ui: &mut Ui, language: Language, message: &Message, out: &mut Vec<Comman
                 }
                 Said::Note(id, args) => {
                     title(ui, language, message.id, &text_with(language, id, args), out);
+                    t.jade
+                }
+                Said::Offer(id, args, command) => {
+                    title(ui, language, message.id, &text_with(language, id, args), out);
+                    let words = text(language, &command.text_id());
+                    if tip(link(ui, None, &words), language, command).clicked() {
+                        out.push(command.clone());
+                        out.push(Command::Dismiss(message.id));
+                    }
                     t.jade
                 }
             }

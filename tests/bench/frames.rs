@@ -34,14 +34,19 @@ fn main() {
         models: vec![("模型".into(), name, family)],
         faults: vec![],
         models_folder: folder.path().join("模型"),
-        pictures_folder: folder.path().join("丹青"),
+        gallery: danqing::gallery::Place {
+            folder: folder.path().join("丹青"),
+            database: folder.path().join("gallery.db"),
+            thumbnails: folder.path().join("thumbnails.db"),
+            system_trash: false,
+        },
         settings_path: folder.path().join("settings.json"),
         language: Language::ZhCn,
     });
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
     let mut harness = builder.build_ui_state(
         move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), setup.take().expect("built once")));
+            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().expect("built once")));
             shell.logic(ui.ctx());
             shell.show(ui);
         },

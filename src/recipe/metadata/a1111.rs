@@ -1,11 +1,12 @@
 //! The text of Stable Diffusion web UI (A1111, Forge): the prompt, a line `Negative prompt: …`, and a last line of
 //! `Key: value` pairs between commas, where a value with a comma, a colon or a line break is a JSON string.
 
-use super::ReadRecipe;
+use super::{PARAMETERS, ReadRecipe, Texts};
 use crate::base::Extent;
 use crate::recipe::recipe::{Recipe, Source};
 use crate::recipe::sampling::{NoiseSource, SamplerId, ScheduleId};
 
+pub const SOURCE: &str = "a1111";
 const NEGATIVE: &str = "Negative prompt:";
 
 pub fn write(recipe: &Recipe, seed: u64, model: &str) -> String {
@@ -50,16 +51,21 @@ fn quoted(value: &str) -> String {
     if plain { value.to_owned() } else { serde_json::Value::from(value).to_string() }
 }
 
-/// Reads what A1111, Forge, we and others write; `None` for a blank text. A text without the line of pairs is all
+/// Reads what A1111, Forge, we and others write; `None` for blank texts.
+pub fn read(texts: Texts<'_>) -> Option<ReadRecipe> {
+    texts.of(PARAMETERS).find_map(read_text)
+}
+
+/// A text without the line of pairs is all
 /// prompt. What is unknown, or known but odd, is kept in `extra`.
-pub fn read(text: &str) -> Option<ReadRecipe> {
+fn read_text(text: &str) -> Option<ReadRecipe> {
     if text.trim().is_empty() {
         return None;
     }
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let at = pairs_line(&lines).unwrap_or(lines.len());
     let (words, rest) = lines.split_at(at);
-    let mut read = ReadRecipe { source: "a1111", ..ReadRecipe::default() };
+    let mut read = ReadRecipe { source: SOURCE, ..ReadRecipe::default() };
     (read.prompt, read.negative) = prompts(words);
     if let Some((line, after)) = rest.split_first() {
         for (key, value) in pairs(line) {
@@ -177,7 +183,8 @@ fn schedule(title: &str) -> Option<ScheduleId> {
     ScheduleId::ALL.iter().copied().find(|s| s.title().eq_ignore_ascii_case(title))
 }
 
-fn size(value: &str) -> Option<Extent> {
+/// `512x768`.
+pub fn size(value: &str) -> Option<Extent> {
     let (width, height) = value.split_once(['x', 'X', '×'])?;
     Some(Extent::new(width.trim().parse().ok()?, height.trim().parse().ok()?))
 }
@@ -229,7 +236,7 @@ mod tests {
             Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 3141592653, Size: 512x768, Model hash: 6ce0161689, \
             Model: \"v1-5: pruned, emaonly\", Denoising strength: 0.55, Clip skip: 2, ENSD: 31337, RNG: NV, \
             Lora hashes: \"moxin: a1b2, other: \\\"c\\\"\", Version: v1.10.1";
-        let read = read(text).unwrap();
+        let read = read_text(text).unwrap();
         assert_eq!(read.prompt, "masterpiece, 1girl: smiling\n<lora:墨心:0.8>, ink");
         assert_eq!(read.negative, "bad hands,\nworst quality");
         assert_eq!((read.sampler, read.schedule), (Some(SamplerId::DpmPp2M), Some(ScheduleId::Karras)));
@@ -251,7 +258,7 @@ mod tests {
     fn odd_values_are_kept_and_lines_after_the_pairs_too() {
         let text = "Steps: 9, Sampler: Restart, Seed: -1, Size: 5by5, CFG scale: inf, Key: \"open, Last: x\n\
             Template: a {cat|dog}\n\nlonely";
-        let read = read(text).unwrap();
+        let read = read_text(text).unwrap();
         assert_eq!((read.prompt.as_str(), read.steps, read.sampler, read.seed), ("", Some(9), None, None));
         let rest = [
             ("Sampler", "Restart"),
@@ -268,13 +275,13 @@ mod tests {
 
     #[test]
     fn words_alone_are_a_prompt() {
-        let read_prompt = |text| read(text).map(|r| (r.prompt, r.negative));
+        let read_prompt = |text| read_text(text).map(|r| (r.prompt, r.negative));
         let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
         assert_eq!(read_prompt("1girl, blue eyes, ink: 3"), pair("1girl, blue eyes, ink: 3", ""));
         assert_eq!(read_prompt("竹\nNegative prompt: 水印"), pair("竹", "水印"));
         assert_eq!(read_prompt("Steps: many of them\n石阶"), pair("Steps: many of them\n石阶", ""));
         assert_eq!(read_prompt(" \n\t"), None);
-        let older = read("竹\nSampler: PLMS, Seed: 5, CFG scale: 8\n").unwrap();
+        let older = read_text("竹\nSampler: PLMS, Seed: 5, CFG scale: 8\n").unwrap();
         assert_eq!((older.prompt.as_str(), older.sampler, older.seed), ("竹", Some(SamplerId::Plms), Some(5)));
     }
 
@@ -286,7 +293,7 @@ mod tests {
         #[test]
         fn what_is_unambiguous_comes_back(prompt in plain(), negative in plain(), model in words(), seed: u64) {
             // As in A1111, the ends of the whole text are trimmed.
-            let read = read(&write(&recipe(&prompt, &negative), seed, &model)).unwrap();
+            let read = read_text(&write(&recipe(&prompt, &negative), seed, &model)).unwrap();
             prop_assert_eq!(read.prompt.as_str(), prompt.trim_start());
             prop_assert_eq!(read.negative, negative);
             prop_assert_eq!(read.seed, Some(seed));

@@ -1,14 +1,27 @@
 //! The recipe as text in PNG files, and the way back.
 //!
 //! A picture carries two texts: `parameters` in the form of Stable Diffusion web UI (A1111), which most programs and
-//! picture sites understand, and `danqing`, our own JSON, which is exact.
+//! picture sites understand, and `danqing`, our own JSON, which is exact. What other programs write is read as well:
+//! one file a program, and a line in [`READERS`].
 
 mod a1111;
+mod comfyui;
+mod draw_things;
+mod exif_comment;
+mod fooocus;
+mod invokeai;
+mod json;
+mod names;
+mod novelai;
 mod own;
 
 use super::recipe::{Precision, Recipe, TextOptions};
 use super::sampling::{NoiseSource, SamplerId, ScheduleId};
-use crate::base::Extent;
+use crate::base::{Extent, Problem, ProblemKind};
+use crate::imaging::png_text::read_texts;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// Key of A1111's text.
 pub const PARAMETERS: &str = "parameters";
@@ -36,7 +49,7 @@ pub struct ReadRecipe {
     pub precision: Option<Precision>,
     /// What has no field here, or could not be understood, in the order of the text.
     pub extra: Vec<(String, String)>,
-    /// Where it was read: `danqing` or `a1111`.
+    /// Where it was read: a name of [`READERS`].
     pub source: &'static str,
 }
 
@@ -52,11 +65,96 @@ pub fn to_texts(recipe: &Recipe, seed_of_picture: u64, index: u32, model_name: &
     texts
 }
 
-/// Reads our JSON if there is one of a version that we know, else A1111's text; `None` if there is neither.
+/// The texts of a picture, as (key, text).
+#[derive(Clone, Copy)]
+struct Texts<'a>(&'a [(String, String)]);
+
+impl<'a> Texts<'a> {
+    /// The texts under a key, in their order.
+    fn of(self, key: &'static str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(own, _)| own == key).map(|(_, text)| text.as_str())
+    }
+}
+
+type Reader = fn(Texts<'_>) -> Option<ReadRecipe>;
+
+/// Who writes what is understood, and how it is read. Earlier lines come first where a picture has several texts:
+/// ours is exact, a declared program's own form says more than A1111's, and a ComfyUI graph has to be guessed at.
+static READERS: [(&str, Reader); 7] = [
+    (OWN, own::read),
+    (invokeai::SOURCE, invokeai::read),
+    (novelai::SOURCE, novelai::read),
+    (fooocus::SOURCE, fooocus::read),
+    (a1111::SOURCE, a1111::read),
+    (draw_things::SOURCE, draw_things::read),
+    (comfyui::SOURCE, comfyui::read),
+];
+
+/// Reads what a picture's texts say; `None` if no program is recognised in them.
 pub fn from_texts(texts: &[(String, String)]) -> Option<ReadRecipe> {
-    let of_key =
-        |wanted: &'static str| texts.iter().filter(move |(key, _)| key == wanted).map(|(_, text)| text.as_str());
-    of_key(OWN).find_map(own::read).or_else(|| of_key(PARAMETERS).find_map(a1111::read))
+    READERS.iter().find_map(|(source, read)| read(Texts(texts)).map(|recipe| ReadRecipe { source, ..recipe }))
+}
+
+/// Reads what a picture file says: the texts of a PNG, the EXIF comment of a JPEG or WebP.
+///
+/// # Errors
+/// Those of [`file_texts`].
+pub fn from_file(path: &Path) -> Result<Option<ReadRecipe>, Problem> {
+    Ok(from_texts(&file_texts(path)?))
+}
+
+/// The texts of a picture file. The EXIF comment of a JPEG or WebP is given as [`PARAMETERS`], which it is where
+/// programs write it.
+///
+/// # Errors
+/// [`ProblemKind::Unreadable`] if the file cannot be read, [`ProblemKind::PictureUnreadable`] if it is of another kind.
+pub fn file_texts(path: &Path) -> Result<Vec<(String, String)>, Problem> {
+    match FileKind::of(path)? {
+        Some(FileKind::Png) => read_texts(path),
+        Some(FileKind::Jpeg | FileKind::WebP) => {
+            Ok(exif_comment::comment(path)?.map(|text| (PARAMETERS.to_owned(), text)).into_iter().collect())
+        }
+        None => Err(Problem::new(ProblemKind::PictureUnreadable).at(path).detail("not PNG, JPEG or WebP")),
+    }
+}
+
+/// The kinds of picture files that have recipes in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    Png,
+    Jpeg,
+    WebP,
+}
+
+impl FileKind {
+    /// By the first bytes, since endings lie; `None` if it is none of these.
+    ///
+    /// # Errors
+    /// [`ProblemKind::Unreadable`].
+    pub fn of(path: &Path) -> Result<Option<Self>, Problem> {
+        let unreadable = |error: std::io::Error| Problem::new(ProblemKind::Unreadable).at(path).detail(error);
+        let file = File::open(path).map_err(unreadable)?;
+        // Reading a pipe would wait for ever.
+        if !file.metadata().map_err(unreadable)?.is_file() {
+            return Err(unreadable(std::io::Error::other("not a regular file")));
+        }
+        let mut head = Vec::new();
+        file.take(12).read_to_end(&mut head).map_err(unreadable)?;
+        let webp = head.starts_with(b"RIFF") && head.ends_with(b"WEBP");
+        Ok(match head.as_slice() {
+            [0x89, b'P', b'N', b'G', ..] => Some(FileKind::Png),
+            [0xff, 0xd8, 0xff, ..] => Some(FileKind::Jpeg),
+            _ => webp.then_some(FileKind::WebP),
+        })
+    }
+
+    pub const fn title(self) -> &'static str {
+        match self {
+            FileKind::Png => "PNG",
+            FileKind::Jpeg => "JPEG",
+            FileKind::WebP => "WebP",
+        }
+    }
 }
 
 impl ReadRecipe {
@@ -160,6 +258,21 @@ mod tests {
         prop_oneof![proptest::collection::vec(piece, 0..8).prop_map(|v| v.concat()), any::<String>(),]
     }
 
+    fn json_values() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::{Value, json};
+        prop_oneof![
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            Just(Value::Null),
+            Just(json!({"name": ["x"], "model_name": 3})),
+            Just(json!("(8, 99999999999)")),
+            Just(json!([["1", 0], {}])),
+            Just(json!("Fooocus")),
+        ]
+    }
+
     fn expect(recipe: &Recipe, seed: u64, model: &str) -> ReadRecipe {
         ReadRecipe {
             prompt: recipe.prompt.clone(),
@@ -201,6 +314,24 @@ mod tests {
     }
 
     #[test]
+    fn the_comment_of_other_files_is_read() {
+        use super::exif_comment::tests::{TEXT, jpeg, webp};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("墨竹");
+        for bytes in [jpeg(TEXT, false), jpeg(TEXT, true), webp(TEXT, false), webp(TEXT, true)] {
+            std::fs::write(&path, bytes).unwrap();
+            let read = from_file(&path).unwrap().unwrap();
+            assert_eq!((read.source, read.prompt.as_str(), read.negative.as_str()), ("a1111", "墨竹🎨, ink", "水印"));
+            assert_eq!((read.sampler, read.seed), (Some(SamplerId::EulerAncestral), Some(42)));
+        }
+        std::fs::write(&path, b"\xff\xd8\xff\xe0 no comment").unwrap();
+        assert_eq!(from_file(&path).unwrap(), None);
+        std::fs::write(&path, "文字").unwrap();
+        assert_eq!(from_file(&path).unwrap_err().kind, ProblemKind::PictureUnreadable);
+        assert_eq!(from_file(folder.path()).unwrap_err().kind, ProblemKind::Unreadable);
+    }
+
+    #[test]
     fn a_listing_disarms_control_characters() {
         let mut read = from_texts(&to_texts(&recipe("山\n水\u{1b}]0;x\u{7}", ""), 7, 0, "小图")).unwrap();
         read.extra.push(("k\u{9b}".into(), "v\r".into()));
@@ -229,10 +360,30 @@ mod tests {
         }
 
         #[test]
+        fn no_json_makes_the_readers_panic(values in proptest::collection::vec(json_values(), 24)) {
+            let keys = [
+                "positive_prompt", "negative_prompt", "seed", "steps", "cfg_scale", "scheduler", "model", "width", "height",
+                "c", "uc", "scale", "sampler", "size", "prompt", "resolution", "guidance_scale", "version", "strength",
+                "noise_schedule", "rand_device", "base_model", "danqing", "name",
+            ];
+            let object: serde_json::Map<_, _> = keys.iter().map(|k| (*k).to_owned()).zip(values).collect();
+            let text = serde_json::Value::from(object).to_string();
+            for key in [OWN, PARAMETERS, "invokeai_metadata", "prompt", "Comment"] {
+                let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+                for other in [pair("Software", "NovelAI"), pair("fooocus_scheme", "fooocus")] {
+                    if let Some(read) = from_texts(&[pair(key, &text), other]) {
+                        read.to_lines();
+                    }
+                }
+            }
+        }
+
+        #[test]
         fn no_text_makes_the_readers_panic(own in words(), theirs in words(), bytes: Vec<u8>) {
             for text in [own, theirs.clone(), format!("{theirs}\nSteps: 20, A: \"{theirs}"), String::from_utf8_lossy(&bytes).into()] {
-                for key in [OWN, PARAMETERS] {
-                    if let Some(read) = from_texts(&[(key.to_owned(), text.clone())]) {
+                for key in [OWN, PARAMETERS, "invokeai_metadata", "prompt", "Comment"] {
+                    let software = ("Software".to_owned(), "NovelAI".to_owned());
+                    if let Some(read) = from_texts(&[(key.to_owned(), text.clone()), software]) {
                         read.to_lines();
                     }
                 }

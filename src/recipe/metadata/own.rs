@@ -1,12 +1,11 @@
 //! Our own JSON: everything of a recipe that is plain data, under the version number `danqing`.
 
-use super::{OWN, ReadRecipe};
+use super::json::{self, plain, take};
+use super::{OWN, ReadRecipe, Texts};
 use crate::base::Extent;
 use crate::recipe::recipe::{Precision, Recipe, Source, TextOptions};
 use crate::recipe::sampling::{NoiseSource, SamplerId, ScheduleId};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 /// Grows when a field changes its meaning; new fields need no new version.
 const VERSION: u64 = 1;
@@ -73,11 +72,14 @@ pub fn write(recipe: &Recipe, seed: u64, index: u32, model: &str) -> Option<Stri
     serde_json::to_string(&own).ok()
 }
 
-/// `None` if this is not our JSON or of a later version. A field that is absent or odd costs only itself.
-pub fn read(text: &str) -> Option<ReadRecipe> {
-    let Value::Object(mut map) = serde_json::from_str(text).ok()? else {
-        return None;
-    };
+/// `None` if there is no JSON of ours, or only of a later version.
+pub fn read(texts: Texts<'_>) -> Option<ReadRecipe> {
+    texts.of(OWN).find_map(read_json)
+}
+
+/// A field that is absent or odd costs only itself.
+fn read_json(text: &str) -> Option<ReadRecipe> {
+    let mut map = json::object(text)?;
     if take::<u64>(&mut map, OWN)? != VERSION {
         return None;
     }
@@ -103,20 +105,6 @@ pub fn read(text: &str) -> Option<ReadRecipe> {
     Some(read)
 }
 
-/// Takes a field out of the map if it is of the type; else it stays there.
-fn take<T: DeserializeOwned>(map: &mut Map<String, Value>, key: &str) -> Option<T> {
-    let value = Deserialize::deserialize(map.get(key)?).ok()?;
-    map.shift_remove(key);
-    Some(value)
-}
-
-fn plain(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{recipe, repainting};
@@ -136,7 +124,8 @@ mod tests {
 
     #[test]
     fn odd_fields_cost_only_themselves() {
-        let read = read(r#"{"new":[1],"danqing":1,"prompt":"山","steps":-1,"sampler":"brush","seed":3,"eta":null}"#);
+        let read =
+            read_json(r#"{"new":[1],"danqing":1,"prompt":"山","steps":-1,"sampler":"brush","seed":3,"eta":null}"#);
         let read = read.unwrap();
         assert_eq!((read.prompt.as_str(), read.steps, read.sampler, read.seed), ("山", None, None, Some(3)));
         let extra = [("new", "[1]"), ("steps", "-1"), ("sampler", "brush"), ("eta", "null")];
@@ -147,7 +136,7 @@ mod tests {
     fn other_json_is_not_ours() {
         let deep = "[".repeat(100_000);
         for text in ["", "null", "[]", "{}", r#"{"danqing":"1"}"#, r#"{"danqing":2}"#, "{\"danqing\":1", &deep] {
-            assert_eq!(read(text), None);
+            assert_eq!(read_json(text), None);
         }
     }
 }

@@ -1,0 +1,297 @@
+//! [`Desk`]: the document that is worked on, the tool in the hand, and where one looks.
+
+use crate::base::{Extent, IntRect, LayerId, Problem};
+use crate::canvas::history::Revision;
+use crate::canvas::view::Viewport;
+use crate::canvas::{Change, ColourTiles, Document, Editor, View};
+use crate::imaging::Pixmap;
+use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Between a fitted canvas and the edge of its room, in points.
+const MAT: f64 = 32.0;
+/// A canvas smaller than its room is enlarged up to this.
+const MOST_ENLARGED: f64 = 3.0;
+
+/// Names a document on the desk for as long as the program runs, so that a picture is not laid on another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sheet(u64);
+
+impl Sheet {
+    fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A gesture with the pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gesture {
+    Press,
+    Drag,
+    Release,
+    Hover,
+}
+
+/// See the module.
+pub struct Desk {
+    editor: Editor,
+    sheet: Sheet,
+    /// Where one looks; `None`: the canvas is fitted into its room, whatever size that is.
+    pub view: Option<View>,
+    /// The part of the window that shows the canvas; `None` until it is drawn.
+    pub room: Option<Viewport>,
+    tool: ToolId,
+    hand: Box<dyn Tool>,
+    pressed: bool,
+    pub settings: ToolSettings,
+    /// The colour that `SwapColours` brings.
+    pub other_colour: [u8; 4],
+    /// The repaint mask is shown.
+    pub mask_shown: bool,
+    /// The window shows the canvas and nothing else.
+    pub canvas_only: bool,
+    /// The project file; `None` until it is saved.
+    pub path: Option<PathBuf>,
+    /// The layer that a whole picture was painted into last, and the state that it made: the next one takes its place
+    /// as long as nothing was done since.
+    filled: Option<(LayerId, Revision)>,
+    /// The document is as the program made it: its size follows the size of the next picture.
+    fresh: bool,
+    /// Another document came, and the display has not seen it yet.
+    changed_over: bool,
+}
+
+impl Desk {
+    /// A blank canvas, in a size that is valid for a canvas.
+    pub fn blank(extent: Extent, layer_name: &str) -> Self {
+        let side = |length: u32| length.clamp(1, crate::canvas::SIDE_MOST);
+        let extent = Extent::new(side(extent.width), side(extent.height));
+        let document = Document::blank(extent, layer_name);
+        // A size within the bounds is never refused.
+        let document = document.unwrap_or_else(|problem| unreachable!("{problem}"));
+        Self { fresh: true, ..Self::of(document) }
+    }
+
+    /// A document from a file.
+    pub fn of(document: Document) -> Self {
+        let tool = ToolId::MaskBrush;
+        Self {
+            editor: Editor::new(document),
+            sheet: Sheet::fresh(),
+            view: None,
+            room: None,
+            tool,
+            hand: make(tool),
+            pressed: false,
+            settings: ToolSettings::default(),
+            other_colour: [255; 4],
+            mask_shown: true,
+            canvas_only: false,
+            path: None,
+            filled: None,
+            fresh: false,
+            changed_over: true,
+        }
+    }
+
+    /// Another document comes onto the desk; tools and colours stay as they are.
+    pub fn replace(&mut self, document: Document) {
+        self.stop();
+        self.editor = Editor::new(document);
+        self.sheet = Sheet::fresh();
+        self.changed_over = true;
+        (self.view, self.path, self.filled, self.fresh) = (None, None, None, false);
+    }
+
+    /// A blank canvas that somebody asked for; tools and colours stay as they are.
+    pub fn renew(&mut self, extent: Extent, layer_name: &str) {
+        let Self { editor, .. } = Self::blank(extent, layer_name);
+        self.replace(editor.document().clone());
+    }
+
+    /// The frame takes the size of the picture that is planned; a fresh canvas, too.
+    pub fn follow(&mut self, extent: Extent) {
+        let frame = self.document().frame();
+        if self.fresh && self.document().extent() != extent {
+            let name = self.document().active_layer().map(|layer| layer.name.clone()).unwrap_or_default();
+            // Nobody has seen the one before: pictures that were meant for it are for this one.
+            let sheet = self.sheet;
+            self.renew(extent, &name);
+            (self.fresh, self.sheet) = (true, sheet);
+        } else if frame.extent() != extent && !self.is_drawing() {
+            let frame = IntRect::new(frame.x, frame.y, extent.width, extent.height);
+            let before = self.editor.revision();
+            // A size that is no frame's is told when it is painted.
+            let _ = self.editor.edit("edit-frame", |t| t.set_frame(frame));
+            // The pixels are as they were, so the next picture still takes the place of the last.
+            let after = self.editor.revision();
+            self.filled = self.filled.map(|(layer, state)| (layer, if state == before { after } else { state }));
+        }
+    }
+
+    /// Nothing was done to the canvas yet.
+    pub const fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Which document this is.
+    pub const fn sheet(&self) -> Sheet {
+        self.sheet
+    }
+
+    pub const fn document(&self) -> &Document {
+        self.editor.document()
+    }
+
+    pub const fn editor(&self) -> &Editor {
+        &self.editor
+    }
+
+    /// For commands; a gesture in hand is given up first.
+    pub fn editor_mut(&mut self) -> &mut Editor {
+        self.stop();
+        self.fresh = false;
+        &mut self.editor
+    }
+
+    pub const fn tool(&self) -> ToolId {
+        self.tool
+    }
+
+    /// Takes a tool into the hand; what the one before had begun is given up.
+    pub fn choose(&mut self, tool: ToolId) {
+        if tool != self.tool {
+            self.stop();
+            (self.tool, self.hand) = (tool, make(tool));
+        }
+    }
+
+    /// True while the pointer is down with a tool.
+    pub const fn is_drawing(&self) -> bool {
+        self.pressed
+    }
+
+    /// True while a gesture or an unfinished step must not be disturbed.
+    pub const fn is_busy(&self) -> bool {
+        self.pressed || self.editor.is_open()
+    }
+
+    /// A pointer event for the tool; `scale` is screen pixels per canvas pixel.
+    pub fn pointer(&mut self, gesture: Gesture, event: PointerEvent, scale: f64) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let Self { editor, hand, settings, .. } = self;
+        let mut context = Context { easel: editor, settings, scale, effects: &mut effects };
+        match gesture {
+            Gesture::Press => hand.press(&mut context, event),
+            Gesture::Drag => hand.drag(&mut context, event),
+            Gesture::Release => hand.release(&mut context, event),
+            Gesture::Hover => hand.hover(&mut context, event),
+        }
+        match gesture {
+            Gesture::Press => self.pressed = true,
+            Gesture::Release => self.pressed = false,
+            Gesture::Drag | Gesture::Hover => {}
+        }
+        self.fresh &= self.editor.history().is_empty();
+        effects
+    }
+
+    /// Gives up the gesture in hand; the document is as it was before it. True if there was one.
+    pub fn stop(&mut self) -> bool {
+        let Self { editor, hand, settings, .. } = self;
+        let was_open = editor.is_open() || self.pressed;
+        let mut effects = Vec::new();
+        hand.cancel(&mut Context { easel: editor, settings, scale: 1.0, effects: &mut effects });
+        self.editor.cancel();
+        self.pressed = false;
+        was_open
+    }
+
+    pub fn overlay(&self) -> Overlay {
+        self.hand.overlay()
+    }
+
+    /// What the display must draw anew since the last call.
+    pub fn take_change(&mut self) -> Change {
+        let mut change = self.editor.take_change();
+        change.extent |= std::mem::take(&mut self.changed_over);
+        change
+    }
+
+    /// Lays a picture on the canvas as a layer of its own. A picture that fills the frame takes the place of the one
+    /// before, if nothing was done since; so it does that of a single empty layer.
+    ///
+    /// # Errors
+    /// Those of the document.
+    pub fn lay(
+        &mut self,
+        step: &'static str,
+        name: &str,
+        picture: &Pixmap,
+        (x, y): (i32, i32),
+        fills: bool,
+    ) -> Result<(), Problem> {
+        self.stop();
+        let revision = self.editor.revision();
+        let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
+        // A canvas with nothing on it takes the picture into its one layer.
+        let only = match self.document().layers() {
+            [layer] if layer.pixels.is_empty() && !layer.locked => Some(layer.id),
+            _ => None,
+        };
+        let layer = self.editor.edit(step, |t| match last.or(only) {
+            Some(layer) => {
+                let pixels = t.pixels_mut(layer)?;
+                *pixels = ColourTiles::new();
+                pixels.put(x, y, picture);
+                t.rename_layer(layer, name)?;
+                Ok(layer)
+            }
+            None => t.paste_layer(name, picture, None, x, y),
+        })?;
+        self.fresh = false;
+        self.filled = fills.then(|| (layer, self.editor.revision()));
+        Ok(())
+    }
+
+    /// True if there is anything to be seen in the tiles of this part of the canvas.
+    pub fn has_paint(&self, part: IntRect) -> bool {
+        let seen = self.document().layers().iter().filter(|layer| layer.shows());
+        // By tiles: it is asked in every frame, and tiles without paint are not kept.
+        let mut tiles = seen.flat_map(|layer| layer.pixels.iter());
+        tiles.any(|(index, _)| index.rect().intersect(part).is_some())
+    }
+
+    /// How the canvas lies in `room`: as the artist has put it, or fitted.
+    pub fn view_in(&self, room: Viewport) -> View {
+        self.view.unwrap_or_else(|| fitted(self.document().extent(), room))
+    }
+}
+
+/// The whole canvas in the room; a small one is enlarged.
+fn fitted(extent: Extent, room: Viewport) -> View {
+    let inner = Viewport::new(room.size.map(|side| (side - 2.0 * MAT).max(1.0)), room.pixels_per_point);
+    let view = View::fit_canvas(extent, inner);
+    let [across, down] = inner.size.map(|side| side * room.pixels_per_point);
+    let most = (across / f64::from(extent.width.max(1))).min(down / f64::from(extent.height.max(1)));
+    // Whole and half steps keep the pixels even.
+    let scale = ((most * 2.0).floor() / 2.0).min(MOST_ENLARGED);
+    if scale > 1.0 { View { scale, ..view }.snapped(room) } else { view.snapped(room) }
+}
+
+fn make(tool: ToolId) -> Box<dyn Tool> {
+    let line = tool.line().unwrap_or(&crate::tools::TOOLS[0]);
+    (line.make)()
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let document = self.document();
+        let mut shown = f.debug_struct("Desk");
+        shown.field("extent", &document.extent()).field("layers", &document.layers().len());
+        shown.field("tool", &self.tool).field("steps", &self.editor.history().len()).finish_non_exhaustive()
+    }
+}

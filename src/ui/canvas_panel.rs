@@ -1,0 +1,393 @@
+//! The canvas in the window: the document on the graphics card, the pointer for the tool, and what is drawn over both.
+
+use super::theme::{SMALL, Tokens, sans, tokens};
+use super::upload::Uploads;
+use super::viewport::{Affine, MaskOverlay, PreviewPlace, ViewParams, Viewport};
+use crate::app::desk::Gesture;
+use crate::app::{Said, State};
+use crate::base::{Extent, IntRect, JobId};
+use crate::canvas::View;
+use crate::canvas::view::Viewport as Room;
+use crate::imaging::resample::{Filter, resize};
+use crate::imaging::{Mask, Pixmap};
+use crate::tools::{Cursor, Effect, Modifiers, PointerEvent, ToolId};
+use crate::words::text;
+use eframe::egui_wgpu::RenderState;
+use egui::{
+    Align2, Color32, CursorIcon, Event, Id, Painter, PointerButton, Pos2, Rect, Response, Role, Sense, Shape, Stroke,
+    TouchPhase, Ui, Vec2, WidgetInfo, pos2, vec2,
+};
+
+/// Points that the wheel turns for one power of e.
+const WHEEL: f32 = 240.0;
+/// Side of a handle in points.
+const HANDLE: f32 = 8.0;
+
+/// The canvas among the controls. It leaves the keys to the commands even when it has the focus.
+pub fn canvas_id() -> Id {
+    Id::unique("canvas")
+}
+
+/// See the module.
+pub struct CanvasPanel {
+    viewport: Viewport,
+    uploads: Uploads,
+    /// Which preview is on the graphics card: the job, its step, and the step that is looked back at.
+    preview: Option<(JobId, u64, Option<usize>)>,
+    /// A drag that moves the canvas and belongs to no tool.
+    panning: bool,
+    /// The pen's last pressure; 1 for a mouse.
+    pressure: f32,
+    /// Where the preview is drawn that is on the graphics card.
+    place: Option<PreviewPlace>,
+    /// The alpha of the job's previews: of which job, and in which size.
+    shares: Option<(JobId, Extent, Vec<u8>)>,
+    /// The tool that comes back when Alt has picked a colour.
+    borrowed: Option<ToolId>,
+}
+
+impl CanvasPanel {
+    pub fn new(render_state: Option<&RenderState>) -> Self {
+        Self {
+            viewport: Viewport::new(render_state),
+            uploads: Uploads::default(),
+            preview: None,
+            place: None,
+            shares: None,
+            panning: false,
+            pressure: 1.0,
+            borrowed: None,
+        }
+    }
+
+    /// Draws the canvas into all the room there is. `glance` is the step of the timeline that is looked back at.
+    pub fn show(&mut self, ui: &mut Ui, state: &mut State, glance: Option<usize>) {
+        let rect = ui.available_rect_before_wrap();
+        ui.advance_cursor_after_rect(rect);
+        let response = ui.interact(rect, canvas_id(), Sense::click_and_drag());
+        let words = text(state.language, "label-canvas");
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &words));
+        let room = Room::new([f64::from(rect.width()), f64::from(rect.height())], f64::from(ui.pixels_per_point()));
+        state.desk.room = Some(room);
+        let mut view = state.desk.view_in(room);
+        self.navigate(ui, &response, state, &mut view, room);
+        self.handle_pointer(ui, &response, state, &mut view, room);
+        if !state.desk.is_drawing() {
+            self.give_back(state);
+            state.heed_frame();
+            if !state.landing.is_empty() {
+                ui.ctx().request_repaint();
+            }
+        }
+        // Until the artist moves it, the view follows the size of the window.
+        if view != state.desk.view_in(room) {
+            state.desk.view = Some(view);
+        }
+
+        let change = state.desk.take_change();
+        let map = to_screen(view, room, rect);
+        let pending = self.uploads.send(&mut self.viewport, state.desk.document(), &change, &map, rect);
+        if pending {
+            ui.ctx().request_repaint();
+        }
+        let t = tokens(ui);
+        let mut params = ViewParams::new(map, t.ground);
+        (params.check_light, params.check_dark) = t.checks();
+        params.grid = 0.25;
+        let document = state.desk.document();
+        params.mask = state
+            .desk
+            .mask_shown
+            .then(|| MaskOverlay { color: mask_color(t), opacity: if state.forming.is_some() { 0.25 } else { 0.5 } });
+        params.ants = document.selection().map(|_| 0.0);
+        params.preview = self.prepare_preview(state, glance);
+        self.viewport.paint(ui.painter(), rect, &params);
+
+        let painter = ui.painter().with_clip_rect(rect);
+        frame(&painter, state, &map, t);
+        overlay(&painter, state, &map, t);
+        self.cursor(ui, &response, state);
+    }
+
+    /// Wheel, pinch, and the drags that move the canvas.
+    fn navigate(&mut self, ui: &Ui, response: &Response, state: &mut State, view: &mut View, room: Room) {
+        let rect = response.rect;
+        let (scroll, zoom, space, pointer) = ui.input(|input| {
+            let space = input.key_down(egui::Key::Space);
+            (input.smooth_scroll_delta(), input.zoom_delta(), space, input.pointer.latest_pos())
+        });
+        let text_field = ui.memory(|memory| memory.focused().is_some_and(super::prompt_panel::is_prompt));
+        let space = space && !text_field;
+        if response.hovered()
+            && let Some(pointer) = pointer
+        {
+            let at = local(pointer, rect);
+            let factor = zoom * (scroll.y / WHEEL).exp();
+            if (factor - 1.0).abs() > 1e-4 {
+                *view = view.zoomed(f64::from(factor), at, room);
+            }
+            if scroll.x != 0.0 {
+                *view = view.panned([f64::from(scroll.x), 0.0], room);
+            }
+        }
+        let middle = response.dragged_by(PointerButton::Middle);
+        if response.drag_started_by(PointerButton::Primary) && space && !state.desk.is_drawing() {
+            self.panning = true;
+        }
+        if middle || self.panning {
+            let by = response.drag_delta();
+            *view = view.panned([f64::from(by.x), f64::from(by.y)], room);
+        }
+        if self.panning && !ui.input(|input| input.pointer.primary_down()) {
+            self.panning = false;
+        }
+        if space && response.hovered() {
+            ui.ctx().set_cursor_icon(if self.panning { CursorIcon::Grabbing } else { CursorIcon::Grab });
+        }
+    }
+
+    /// Every event of the pointer goes to the tool, in its order, however many came since the last frame.
+    fn handle_pointer(&mut self, ui: &Ui, response: &Response, state: &mut State, view: &mut View, room: Room) {
+        let rect = response.rect;
+        let (events, modifiers, time) = ui.input(|input| (input.events.clone(), input.modifiers, input.time));
+        if self.panning || ui.input(|input| input.key_down(egui::Key::Space)) && !state.desk.is_drawing() {
+            return;
+        }
+        let modifiers = Modifiers { shift: modifiers.shift, ctrl: modifiers.command, alt: modifiers.alt };
+        let over = response.contains_pointer();
+        let count = events.len().max(1) as f64;
+        for (k, event) in events.iter().enumerate() {
+            let (gesture, at) = match event {
+                Event::Touch { phase, force, .. } => {
+                    let ended = matches!(phase, TouchPhase::End | TouchPhase::Cancel);
+                    self.pressure = force.filter(|_| !ended).unwrap_or(1.0);
+                    continue;
+                }
+                Event::PointerMoved(at) if state.desk.is_drawing() => (Gesture::Drag, *at),
+                Event::PointerMoved(at) if over => (Gesture::Hover, *at),
+                Event::PointerButton { pos, button: PointerButton::Primary, pressed: true, .. } if over => {
+                    // The keys are for the tools again.
+                    ui.memory_mut(|memory| memory.stop_text_input());
+                    (Gesture::Press, *pos)
+                }
+                Event::PointerButton { pos, button: PointerButton::Primary, pressed: false, .. }
+                    if state.desk.is_drawing() =>
+                {
+                    (Gesture::Release, *pos)
+                }
+                _ => continue,
+            };
+            let [x, y] = view.to_canvas(local(at, rect), room);
+            // Samples of one frame are spread over its time.
+            let time = time + (k as f64 / count - 1.0) / 60.0;
+            let event = PointerEvent { x, y, pressure: self.pressure, time, modifiers };
+            if gesture == Gesture::Press && modifiers.alt && picks_with_alt(state.desk.tool()) {
+                self.borrowed = Some(state.desk.tool());
+                state.desk.choose(ToolId::Eyedropper);
+            }
+            for effect in state.desk.pointer(gesture, event, view.scale) {
+                carry_out(effect, state, view, room);
+            }
+            if gesture == Gesture::Release {
+                self.give_back(state);
+            }
+        }
+        // The window may lose the pointer without a word that the button went up.
+        if state.desk.is_drawing()
+            && let Some(at) = self.lost(ui, rect)
+        {
+            let [x, y] = view.to_canvas(at, room);
+            let event = PointerEvent { x, y, pressure: self.pressure, time, modifiers };
+            for effect in state.desk.pointer(Gesture::Release, event, view.scale) {
+                carry_out(effect, state, view, room);
+            }
+        }
+    }
+
+    /// Where a gesture ended whose end was not told.
+    fn lost(&self, ui: &Ui, rect: Rect) -> Option<[f64; 2]> {
+        let (down, at) = ui.input(|input| (input.pointer.primary_down(), input.pointer.interact_pos()));
+        (!down).then(|| local(at.unwrap_or(rect.center()), rect))
+    }
+
+    /// The tool that was in the hand before Alt picked a colour, unless another was chosen meanwhile.
+    fn give_back(&mut self, state: &mut State) {
+        if let Some(tool) = self.borrowed.take()
+            && state.desk.tool() == ToolId::Eyedropper
+        {
+            state.desk.choose(tool);
+        }
+    }
+
+    /// Puts what forms on the graphics card; gives its place.
+    fn prepare_preview(&mut self, state: &State, glance: Option<usize>) -> Option<PreviewPlace> {
+        let shown = state.forming.as_ref().and_then(|forming| {
+            let place = state.place_of(forming.job)?;
+            let step = glance.and_then(|k| forming.trails.first()?.get(k));
+            let preview = step.or(forming.previews.first())?;
+            Some(((forming.job, forming.serial, glance), place.rect(), place.alpha(), preview))
+        });
+        let looked_back = || {
+            let painting = state.paintings.front()?;
+            let place = painting.place.as_ref()?;
+            let preview = painting.trail.get(glance?)?;
+            Some(((JobId(0), painting.id.0, glance), place.rect(), place.alpha(), preview))
+        };
+        let Some((key, rect, alpha, preview)) = shown.or_else(looked_back) else {
+            // What has formed stays until the picture itself lies there.
+            if state.joining > 0 && self.place.is_some() {
+                return self.place;
+            }
+            if self.preview.take().is_some() {
+                self.viewport.set_preview(None);
+            }
+            (self.place, self.shares) = (None, None);
+            return None;
+        };
+        if self.preview != Some(key) {
+            self.preview = Some(key);
+            let (of, extent) = (key.0, preview.extent());
+            // Made from the mask once a job, not with each step.
+            if self.shares.as_ref().is_none_or(|(job, size, _)| (*job, *size) != (of, extent)) {
+                self.shares = alpha.map(|mask| (of, extent, shares(mask, extent)));
+            }
+            let shares = self.shares.as_ref().map(|(_, _, shares)| shares.as_slice());
+            let pixels = premultiplied(preview, shares.filter(|_| alpha.is_some()));
+            self.viewport.set_preview(Some((extent, &pixels)));
+        }
+        self.place = Some(PreviewPlace { rect, opacity: 1.0 });
+        self.place
+    }
+
+    fn cursor(&self, ui: &Ui, response: &Response, state: &State) {
+        if !response.hovered() || self.panning || ui.input(|input| input.key_down(egui::Key::Space)) {
+            return;
+        }
+        let icon = match state.desk.tool().line().map(|line| line.cursor) {
+            Some(Cursor::Brush) => CursorIcon::None,
+            Some(Cursor::Cross | Cursor::Pick) => CursorIcon::Crosshair,
+            Some(Cursor::Hand) if state.desk.is_drawing() => CursorIcon::Grabbing,
+            Some(Cursor::Hand) => CursorIcon::Grab,
+            Some(Cursor::Magnifier) => CursorIcon::ZoomIn,
+            Some(Cursor::Arrow) | None => CursorIcon::Default,
+        };
+        ui.ctx().set_cursor_icon(icon);
+    }
+}
+
+/// Points of the panel's own corner.
+fn local(at: Pos2, rect: Rect) -> [f64; 2] {
+    [f64::from(at.x - rect.left()), f64::from(at.y - rect.top())]
+}
+
+fn to_screen(view: View, room: Room, rect: Rect) -> Affine {
+    let centre = pos2(rect.left() + room.size[0] as f32 / 2.0, rect.top() + room.size[1] as f32 / 2.0);
+    Affine::around(centre, view.centre, view.scale / room.pixels_per_point, view.angle)
+}
+
+/// Tools with which Alt picks a colour.
+const fn picks_with_alt(tool: ToolId) -> bool {
+    matches!(tool, ToolId::ColourBrush | ToolId::Bucket)
+}
+
+fn carry_out(effect: Effect, state: &mut State, view: &mut View, room: Room) {
+    match effect {
+        Effect::Pan { by: (x, y) } => {
+            let [cx, cy] = view.centre;
+            view.centre = [cx - x, cy - y];
+        }
+        Effect::Zoom { at: (x, y), factor } => {
+            let at = view.to_screen([x, y], room);
+            *view = view.zoomed(factor, at, room);
+        }
+        Effect::Pick(colour) => state.desk.settings.colour = colour,
+        Effect::Hint(id) => state.say(Said::Note(id, Vec::new())),
+    }
+}
+
+/// A mask in another size, a byte a pixel.
+fn shares(mask: &Mask, extent: Extent) -> Vec<u8> {
+    let grey = mask.bytes().iter().flat_map(|&v| [v, v, v, 255]).collect();
+    let picture = Pixmap::from_rgba(mask.extent(), grey).map(|picture| resize(&picture, extent, Filter::Bilinear));
+    picture.map(|picture| picture.rgba().iter().step_by(4).copied().collect()).unwrap_or_default()
+}
+
+/// RGBA with the alpha multiplied in, made less by shares, one a pixel.
+fn premultiplied(preview: &Pixmap, shares: Option<&[u8]>) -> Vec<u8> {
+    let share = |k: usize| shares.and_then(|shares| shares.get(k)).map_or(255, |v| u32::from(*v));
+    let pixels = preview.rgba().chunks_exact(4).enumerate().flat_map(|(k, pixel)| {
+        let [r, g, b, a] = [0, 1, 2, 3].map(|c| pixel.get(c).map_or(0, |v| u32::from(*v)));
+        let alpha = a * share(k) / 255;
+        [r, g, b].map(|c| (c * alpha / 255) as u8).into_iter().chain([alpha as u8])
+    });
+    pixels.collect()
+}
+
+/// Cinnabar, as the mask is seen over a picture.
+fn mask_color(t: &Tokens) -> Color32 {
+    t.cinnabar_bright
+}
+
+fn point(map: &Affine, (x, y): (f64, f64)) -> Pos2 {
+    let [x, y] = map.apply([x, y]);
+    pos2(x as f32, y as f32)
+}
+
+fn corners(rect: IntRect) -> [(f64, f64); 4] {
+    let (left, top) = (f64::from(rect.x), f64::from(rect.y));
+    let (right, bottom) = (rect.right() as f64, rect.bottom() as f64);
+    [(left, top), (right, top), (right, bottom), (left, bottom)]
+}
+
+/// The edge of what the next picture fills, where that is not the whole canvas.
+fn frame(painter: &Painter, state: &State, map: &Affine, t: &Tokens) {
+    let document = state.desk.document();
+    let canvas = corners(document.canvas()).map(|corner| point(map, corner));
+    painter.add(Shape::closed_line(canvas.to_vec(), Stroke::new(1.0, t.line_strong)));
+    let framing = state.desk.tool() == ToolId::Frame;
+    if document.frame() == document.canvas() && !framing {
+        return;
+    }
+    let mut edge = corners(document.frame()).map(|corner| point(map, corner)).to_vec();
+    let label = edge.first().copied().unwrap_or_default() - vec2(0.0, 4.0);
+    edge.extend(edge.first().copied());
+    let color = if framing { t.cinnabar_bright } else { t.ink_soft };
+    painter.extend(Shape::dashed_line(&edge, Stroke::new(3.0, Color32::from_black_alpha(90)), 6.0, 4.0));
+    painter.extend(Shape::dashed_line(&edge, Stroke::new(1.2, color), 6.0, 4.0));
+    let words = document.frame().extent().to_string();
+    painter.text(label, Align2::LEFT_BOTTOM, words, sans(SMALL - 1.0), color);
+}
+
+/// What the tool shows. Light over dark, so that it is seen on any picture.
+fn overlay(painter: &Painter, state: &State, map: &Affine, t: &Tokens) {
+    let overlay = state.desk.overlay();
+    let (dark, light) = (Color32::from_black_alpha(150), Color32::from_white_alpha(235));
+    for line in &overlay.lines {
+        let mut points: Vec<Pos2> = line.points.iter().map(|at| point(map, *at)).collect();
+        if line.closed {
+            points.extend(points.first().copied());
+        }
+        painter.add(Shape::line(points.clone(), Stroke::new(1.0, dark)));
+        if line.dashed {
+            painter.extend(Shape::dashed_line(&points, Stroke::new(1.0, light), 4.0, 4.0));
+        } else {
+            painter.add(Shape::line(points, Stroke::new(1.0, light)));
+        }
+    }
+    for handle in &overlay.handles {
+        let rect = Rect::from_center_size(point(map, *handle), Vec2::splat(HANDLE));
+        painter.rect(rect, 1.0, light, Stroke::new(1.0, t.cinnabar), egui::StrokeKind::Inside);
+    }
+    if let Some(circle) = overlay.circle {
+        let middle = point(map, (circle.x, circle.y));
+        let radius = ((circle.radius * map.scale()) as f32).max(1.0);
+        painter.circle_stroke(middle, radius + 0.75, Stroke::new(1.0, dark));
+        painter.circle_stroke(middle, radius, Stroke::new(1.0, light));
+        if radius < 3.0 {
+            for along in [vec2(1.0, 0.0), vec2(0.0, 1.0)] {
+                painter.line_segment([middle - along * 9.0, middle - along * 5.0], Stroke::new(1.0, light));
+                painter.line_segment([middle + along * 5.0, middle + along * 9.0], Stroke::new(1.0, light));
+            }
+        }
+    }
+}
