@@ -36,6 +36,8 @@ impl Window {
             models_folder: folder.path().join("模型"),
             pictures_folder: folder.path().join("丹青"),
             settings_path: folder.path().join("settings.json"),
+            recovery_folder: folder.path().join("恢复"),
+            files: vec![],
             language: Language::ZhCn,
         });
         let builder = Harness::builder().with_size(size).with_context_setup(prepare);

@@ -30,6 +30,8 @@ fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) ->
         models_folder: folder.path().join("模型"),
         pictures_folder: folder.path().join("丹青"),
         settings_path: folder.path().join("settings.json"),
+        recovery_folder: folder.path().join("恢复"),
+        files: vec![],
         language: Language::ZhCn,
     }
 }

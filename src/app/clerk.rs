@@ -2,6 +2,7 @@
 //! waits: saving pictures with their recipes, thumbnails, settings.
 
 use super::command::Link;
+use super::filing::{self, FileErrand, FileReport};
 use super::placing::{Place, Preparation};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
@@ -63,6 +64,8 @@ pub enum Errand {
     Prepare(Box<Preparation>),
     /// Makes of a picture what is laid on the canvas.
     Join(Painting),
+    /// Opens, saves, exports.
+    File(Box<FileErrand>),
 }
 
 /// What the clerk reports.
@@ -88,7 +91,10 @@ pub enum Report {
         at: (i32, i32),
         /// It fills the frame.
         fills: bool,
+        /// Its recipe, as it stands in files.
+        texts: Vec<(String, String)>,
     },
+    File(Box<FileReport>),
     Failed(Problem),
 }
 
@@ -190,12 +196,14 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             tell(Report::Remembered(settings.write(&path)));
         }
         Errand::Prepare(preparation) => tell(Report::Prepared(Box::new(preparation.finish()))),
-        Errand::Join(Painting { picture, recipe, place, .. }) => {
+        Errand::Join(Painting { picture, recipe, model, place, .. }) => {
             let Some(place) = place else { return };
             let (patch, at) = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
-            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills });
+            let texts = to_texts(&recipe, recipe.seed, 0, &model);
+            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills, texts });
         }
+        Errand::File(errand) => tell(Report::File(Box::new(filing::run(*errand)))),
         Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),
         Errand::RememberPrompts { prompts, path } => told(prompts.write(&path), tell),
         Errand::Browse(link) => {

@@ -3,11 +3,14 @@
 
 use super::commands::{self, Shortcut};
 use super::desk_commands::LayerChange;
+use super::filing::{Answer, ExportPlan};
 use super::styles::Style;
 use crate::base::{ImageId, JobId, LayerId};
+use crate::imaging::Pixmap;
 use crate::recipe::Preset;
 use crate::words::Language;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Number of examples on the empty desk: the messages `example-1` and so on.
 pub const EXAMPLES: usize = 3;
@@ -72,6 +75,20 @@ commands! {
         /// Writes the example's words into the draft and paints it; 0 to [`EXAMPLES`] - 1.
         Example(usize),
         LookAt(ImageId),
+        /// Opens a file in the place of the document.
+        OpenPath(PathBuf),
+        /// Loads a picture and puts it on the canvas.
+        SendToCanvas(PathBuf),
+        SaveProjectTo(PathBuf),
+        /// Asks where to, and exports so.
+        ExportAs(ExportPlan),
+        ExportTo(PathBuf),
+        /// To the question about an unsaved document.
+        Answer(Answer),
+        /// Brings back what an earlier session has left, by its number.
+        RestoreLost(u64),
+        DiscardLost(u64),
+        PastePicture(Arc<Pixmap>),
         /// Lays a finished picture on the canvas, where it belongs.
         PutOnCanvas(ImageId),
         /// To the state after so many steps of the history.
@@ -105,7 +122,8 @@ commands! {
         "preset-faithful", "preset-article", "preset-quick", "choose-model", "example", "look-at", "put-on-canvas", "jump-to",
         "activate-layer", "change-layer", "unfold", "dismiss",
         "cancel-job", "move-job", "retry-job", "forget-job", "wear-style", "edit-style", "set-style", "remove-style",
-        "use-prompt", "forget-prompt", "open-link",
+        "use-prompt", "forget-prompt", "open-link", "send-to-canvas", "answer", "restore-lost", "discard-lost",
+        "paste-picture",
     ]
     plain {
         /// Paints the draft, after the jobs that wait already.
@@ -145,8 +163,16 @@ commands! {
         /// Saves the document where it was saved before.
         Save => "save",
         SaveAsProject => "save-project",
-        /// Asks where, and writes the flattened picture.
+        /// Asks how and where, and writes the flattened picture.
         Export => "export",
+        /// Makes the recipe of the picture file that was opened the draft.
+        TakeRecipe => "take-recipe",
+        /// Copies what is selected, or all, as it looks.
+        CopyPicture => "copy-picture",
+        /// Shows what earlier sessions have left that ended suddenly.
+        ShowLost => "show-lost",
+        /// Closes the window, if nothing is lost by it.
+        Leave => "leave",
         Undo => "undo",
         Redo => "redo",
         SelectAll => "select-all",
@@ -223,6 +249,14 @@ impl Command {
             Command::ChooseModel(_) => "choose-model",
             Command::Example(_) => "example",
             Command::LookAt(_) => "look-at",
+            Command::OpenPath(_) => "open-file",
+            Command::SendToCanvas(_) => "send-to-canvas",
+            Command::SaveProjectTo(_) => "save-project",
+            Command::ExportAs(_) | Command::ExportTo(_) => "export",
+            Command::Answer(_) => "answer",
+            Command::RestoreLost(_) => "restore-lost",
+            Command::DiscardLost(_) => "discard-lost",
+            Command::PastePicture(_) => "paste-picture",
             Command::PutOnCanvas(_) => "put-on-canvas",
             Command::JumpTo(_) => "jump-to",
             Command::ActivateLayer(_) => "activate-layer",

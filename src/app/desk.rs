@@ -1,13 +1,14 @@
 //! [`Desk`]: the document that is worked on, the tool in the hand, and where one looks.
 
+use super::filing::Paper;
 use crate::base::{Extent, IntRect, LayerId, Problem};
 use crate::canvas::history::Revision;
 use crate::canvas::view::Viewport;
 use crate::canvas::{Change, ColourTiles, Document, Editor, View};
 use crate::imaging::Pixmap;
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
+use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
 
 /// Between a fitted canvas and the edge of its room, in points.
 const MAT: f64 = 32.0;
@@ -40,8 +41,13 @@ pub struct Desk {
     pub mask_shown: bool,
     /// The window shows the canvas and nothing else.
     pub canvas_only: bool,
-    /// The project file; `None` until it is saved.
-    pub path: Option<PathBuf>,
+    /// The document's name, file and recipe.
+    pub paper: Paper,
+    /// Counts the documents that have been on the desk.
+    sheet: u64,
+    /// States of the document in which it has nothing but whole pictures, each saved when it was painted: to lose them
+    /// is no loss.
+    of_pictures: HashSet<Revision>,
     /// The layer that a whole picture was painted into last, and the state that it made: the next one takes its place
     /// as long as nothing was done since.
     filled: Option<(LayerId, Revision)>,
@@ -76,7 +82,9 @@ impl Desk {
             other_colour: [255; 4],
             mask_shown: true,
             canvas_only: false,
-            path: None,
+            paper: Paper::default(),
+            sheet: 0,
+            of_pictures: HashSet::new(),
             filled: None,
             fresh: false,
             changed_over: true,
@@ -88,7 +96,10 @@ impl Desk {
         self.stop();
         self.editor = Editor::new(document);
         self.changed_over = true;
-        (self.view, self.path, self.filled, self.fresh) = (None, None, None, false);
+        self.sheet += 1;
+        self.paper = Paper::default();
+        self.of_pictures.clear();
+        (self.view, self.filled, self.fresh) = (None, None, false);
     }
 
     /// A blank canvas that somebody asked for; tools and colours stay as they are.
@@ -106,8 +117,12 @@ impl Desk {
             self.fresh = true;
         } else if frame.extent() != extent && !self.is_drawing() {
             let frame = IntRect::new(frame.x, frame.y, extent.width, extent.height);
+            let expendable = self.is_expendable();
             // A size that is no frame's is told when it is painted.
             let _ = self.editor.edit("edit-frame", |t| t.set_frame(frame));
+            if expendable {
+                self.of_pictures.insert(self.editor.revision());
+            }
         }
     }
 
@@ -129,6 +144,30 @@ impl Desk {
         self.stop();
         self.fresh = false;
         &mut self.editor
+    }
+
+    /// Which of the documents that have been on the desk this is.
+    pub const fn sheet(&self) -> u64 {
+        self.sheet
+    }
+
+    /// Something would be lost if the document went now.
+    pub fn is_unsaved(&self) -> bool {
+        !self.editor.is_saved() && (self.editor.is_open() || !self.is_expendable())
+    }
+
+    fn is_expendable(&self) -> bool {
+        self.fresh || self.of_pictures.contains(&self.editor.revision())
+    }
+
+    /// That state of the document is in its file.
+    pub fn mark_saved(&mut self, revision: Revision) {
+        self.editor.mark_saved(revision);
+    }
+
+    /// The document is in no file.
+    pub fn mark_unsaved(&mut self) {
+        self.editor.mark_unsaved();
     }
 
     pub const fn tool(&self) -> ToolId {
@@ -206,6 +245,7 @@ impl Desk {
         self.stop();
         let revision = self.editor.revision();
         let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
+        let expendable = fills && self.is_expendable();
         let only = (self.fresh && self.document().layers().len() == 1).then(|| self.document().active());
         let layer = self.editor.edit(step, |t| match last.or(only) {
             Some(layer) => {
@@ -219,6 +259,9 @@ impl Desk {
         })?;
         self.fresh = false;
         self.filled = fills.then(|| (layer, self.editor.revision()));
+        if expendable {
+            self.of_pictures.insert(self.editor.revision());
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What the worker and the clerk report, and what it does to the state.
 
 use super::clerk::Report;
+use super::filing;
 use super::state::{Painting, Said, State, Trail};
 use super::update::{Effect, start_next};
 use crate::base::ImageId;
@@ -102,12 +103,14 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
                 Err(problem) => state.complain(problem),
             }
         }
-        Report::Joined { name, patch, at, fills } => {
+        Report::Joined { name, patch, at, fills, texts } => {
             let step = if fills { "edit-paint" } else { "edit-repaint" };
-            if let Err(problem) = state.desk.lay(step, &name, &patch, at, fills) {
-                state.complain(problem);
+            match state.desk.lay(step, &name, &patch, at, fills) {
+                Ok(()) => state.desk.paper.texts = texts,
+                Err(problem) => state.complain(problem),
             }
         }
+        Report::File(report) => return filing::note(state, *report),
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}
     }

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod desk;
 pub mod desk_commands;
 pub mod events;
+pub mod filing;
 mod json_file;
 pub mod naming;
 pub mod placing;
@@ -18,6 +19,7 @@ pub mod session;
 pub mod settings;
 pub mod state;
 pub mod styles;
+mod take_over;
 pub mod update;
 
 pub use command::Command;

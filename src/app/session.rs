@@ -3,6 +3,7 @@
 use super::clerk::{Clerk, Errand, Report};
 use super::command::Command;
 use super::events;
+use super::filing::{FileErrand, Guard};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Model, State};
@@ -39,6 +40,10 @@ pub struct Setup {
     /// Every finished picture is saved here; made when the first one is.
     pub pictures_folder: PathBuf,
     pub settings_path: PathBuf,
+    /// What is not saved is kept here, for the case that the program ends suddenly.
+    pub recovery_folder: PathBuf,
+    /// Named on the command line; the first is opened.
+    pub files: Vec<PathBuf>,
     /// For artists who have not chosen one.
     pub language: Language,
 }
@@ -48,6 +53,9 @@ pub struct Session {
     pub state: State,
     worker: Worker,
     clerk: Clerk,
+    guard: Guard,
+    /// What the window has to do, though no command of its own has asked for it.
+    for_window: Vec<Effect>,
     pictures_folder: PathBuf,
     settings_path: PathBuf,
     /// As they are on the disk, or on their way there.
@@ -62,10 +70,10 @@ impl Session {
     /// Reads the settings and starts the threads; `waker` is called from them when [`Session::drain`] has something to
     /// do, and must not block.
     pub fn start(setup: Setup, waker: impl Fn() + Send + Sync + 'static) -> Self {
-        let Setup { factory, models, faults, models_folder, pictures_folder, settings_path, language } = setup;
+        let Setup { factory, models, faults, models_folder, pictures_folder, settings_path, .. } = setup;
         let remembered = Settings::read(&settings_path);
         let models = models.into_iter().map(|(name, path, family)| Model { name, path, family }).collect();
-        let mut state = State::new(models, &remembered, language);
+        let mut state = State::new(models, &remembered, setup.language);
         state.models_folder = models_folder;
         faults.into_iter().for_each(|fault| state.complain(fault));
         let (styles, fault) = Styles::read(&settings_path.with_file_name(STYLES));
@@ -76,9 +84,29 @@ impl Session {
         let waker = Arc::new(waker);
         let wake = waker.clone();
         let worker = Worker::spawn(factory, move || wake());
-        let clerk = Clerk::spawn(move || waker());
+        let wake = waker.clone();
+        let mut clerk = Clerk::spawn(move || wake());
+        let guard = Guard::new(setup.recovery_folder.clone(), setup.files.is_empty(), move || waker());
+        clerk.send(Errand::File(Box::new(FileErrand::Find(setup.recovery_folder))));
         let resting = (Settings::of(&state), Instant::now());
-        Self { state, worker, clerk, pictures_folder, settings_path, remembered, unwritten: false, resting }
+        let for_window = Vec::new();
+        let unwritten = false;
+        let mut session = Self {
+            state,
+            worker,
+            clerk,
+            guard,
+            for_window,
+            pictures_folder,
+            settings_path,
+            remembered,
+            unwritten,
+            resting,
+        };
+        if let Some(file) = setup.files.into_iter().next() {
+            session.run(Command::OpenPath(file));
+        }
+        session
     }
 
     /// Carries out a command. What remains is for the window: paths, the cursor, cards.
@@ -95,21 +123,49 @@ impl Session {
             let effects = events::apply(&mut self.state, event);
             self.carry_out(effects);
         }
+        news |= self.guard.poll(&mut self.state);
         while let Some(report) = self.clerk.poll() {
             if let Report::Remembered(written) = &report {
                 self.unwritten = written.is_err();
             }
             // That the settings were written is no news.
             news |= !matches!(report, Report::Remembered(Ok(())));
+            let report = match report {
+                Report::File(report) => match self.guard.note(&mut self.state, *report) {
+                    Ok(effects) => {
+                        let effects = self.carry_out(effects);
+                        self.for_window.extend(effects);
+                        continue;
+                    }
+                    Err(report) => Report::File(Box::new(report)),
+                },
+                other => other,
+            };
             let effects = events::note(&mut self.state, report);
-            self.carry_out(effects);
+            let effects = self.carry_out(effects);
+            self.for_window.extend(effects);
         }
         news
+    }
+
+    /// What reports of the threads ask of the window.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.for_window)
+    }
+
+    /// The window is closed for good. What is unsaved is left for the next start, unless the artist has given it up;
+    /// so it is if the session is dropped without this.
+    pub fn close(&mut self) {
+        self.remember();
+        if self.state.filing.given_up || !self.state.desk.is_unsaved() {
+            self.guard.end();
+        }
     }
 
     /// What the clock asks for: old messages go, a draft that rests is written down. Gives the time until the next
     /// call that is needed.
     pub fn tick(&mut self, now: Instant) -> Option<Duration> {
+        self.guard.watch(&self.state.desk);
         let expires = self.state.expire(now);
         let settings = Settings::of(&self.state);
         if settings != self.resting.0 {
@@ -167,7 +223,21 @@ impl Session {
                 let path = self.settings_path.with_file_name(PROMPTS);
                 self.clerk.send(Errand::RememberPrompts { prompts: Box::new(self.state.history.clone()), path });
             }
-            Effect::AskPath { .. } | Effect::FocusPrompt | Effect::Weigh(_) | Effect::Show(_) => return Some(effect),
+            Effect::File(errand) => self.clerk.send(Errand::File(errand)),
+            Effect::RestoreLost(number) => {
+                let asked = self.state.desk.editor().revision();
+                if let Some(errand) = self.guard.restore(number, asked) {
+                    self.clerk.send(Errand::File(Box::new(errand)));
+                }
+            }
+            Effect::DiscardLost(number) => self.guard.discard(number),
+            Effect::AskPath { .. }
+            | Effect::FocusPrompt
+            | Effect::Weigh(_)
+            | Effect::Show(_)
+            | Effect::Ask(_)
+            | Effect::Close
+            | Effect::Leave => return Some(effect),
         }
         None
     }
@@ -178,6 +248,7 @@ impl Drop for Session {
         // A picture that was finished in the last moment is kept.
         self.drain();
         self.remember();
+        self.guard.watch(&self.state.desk);
     }
 }
 
@@ -199,6 +270,8 @@ mod tests {
             models_folder: folder.join("模型"),
             pictures_folder: folder.join("丹青"),
             settings_path: folder.join("settings.json"),
+            recovery_folder: folder.join("恢复"),
+            files: vec![],
             language: Language::ZhCn,
         };
         let mut session = Session::start(setup, || {});

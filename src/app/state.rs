@@ -1,7 +1,9 @@
 //! [`State`]: everything that the window shows, as plain data.
 
+use super::command::Command;
 use super::commands::Keymap;
 use super::desk::Desk;
+use super::filing::Filing;
 use super::placing::Place;
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
@@ -23,6 +25,8 @@ const PAINTINGS_BUDGET: usize = 512 << 20;
 const MOST_MESSAGES: usize = 4;
 /// How long a message stays that asks for nothing.
 const NOTE_LASTS: Duration = Duration::from_secs(5);
+/// How long one stays that offers something.
+const OFFER_LASTS: Duration = Duration::from_secs(10);
 
 /// A model that can be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,6 +177,8 @@ pub enum Said {
     Problem(Problem),
     /// A message id, and the values of its placeholders.
     Note(&'static str, Vec<(&'static str, String)>),
+    /// The same, with something that can be done about it for a while.
+    Offer(&'static str, Vec<(&'static str, String)>, Command),
 }
 
 /// A [`Said`] on the screen.
@@ -188,11 +194,12 @@ pub struct Message {
 impl Message {
     /// When it goes by itself; `None` if it waits to be closed.
     pub fn until(&self) -> Option<Instant> {
-        let stays = match &self.said {
-            Said::Problem(problem) => problem.severity != Severity::Note,
-            Said::Note(..) => false,
+        let lasts = match &self.said {
+            Said::Problem(problem) if problem.severity != Severity::Note => return None,
+            Said::Problem(_) | Said::Note(..) => NOTE_LASTS,
+            Said::Offer(..) => OFFER_LASTS,
         };
-        (!stays).then(|| self.since + NOTE_LASTS)
+        Some(self.since + lasts)
     }
 }
 
@@ -201,6 +208,7 @@ impl Message {
 pub struct State {
     pub draft: Draft,
     pub desk: Desk,
+    pub filing: Filing,
     /// Where the pictures of the jobs go.
     pub places: HashMap<JobId, Place>,
     /// Jobs that the clerk is making ready.
@@ -256,6 +264,7 @@ impl State {
         Self {
             draft,
             desk,
+            filing: Filing::new(settings),
             places: HashMap::new(),
             preparing: 0,
             models,

@@ -1,9 +1,11 @@
 //! The system's file dialogs, each on a thread of its own; the window goes on meanwhile.
 
 use crate::app::Command;
+use crate::app::filing::{Ask, PROJECT};
 use crate::base::ImageId;
+use crate::words::{Language, text};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// An answer that comes sooner is not a person's: the system has no dialog to show.
@@ -38,15 +40,55 @@ impl Default for Dialogs {
 impl Dialogs {
     /// Asks where to save a picture as a PNG; a second dialog is not opened while one is.
     pub fn save(&mut self, id: ImageId, title: String, file_name: String, ctx: &egui::Context) {
+        let dialog =
+            move || rfd::FileDialog::new().set_title(title).set_file_name(file_name).add_filter("PNG", &["png"]);
+        self.spawn(ctx, move || {
+            let path = dialog().save_file();
+            path.map(|path| Command::SaveTo(id, with_ending(path, "png")))
+        });
+    }
+
+    /// Asks for a path, beginning in a folder; a second dialog is not opened while one is.
+    pub fn ask(&mut self, ask: Ask, folder: Option<&Path>, language: Language, ctx: &egui::Context) {
+        let folder = folder.map(Path::to_owned);
+        let title = match &ask {
+            Ask::Open => text(language, "command-open-file"),
+            Ask::Project(_) => text(language, "command-save-project"),
+            Ask::Export(..) => text(language, "command-export"),
+        };
+        let all = text(language, "label-files");
+        self.spawn(ctx, move || {
+            let mut dialog = rfd::FileDialog::new().set_title(title);
+            if let Some(folder) = folder {
+                dialog = dialog.set_directory(folder);
+            }
+            match ask {
+                Ask::Open => {
+                    let dialog = dialog.add_filter(all, &[PROJECT, "png", "jpg", "jpeg", "webp"]);
+                    dialog.pick_file().map(Command::OpenPath)
+                }
+                Ask::Project(name) => {
+                    let path = dialog.add_filter("OpenRaster", &[PROJECT]).set_file_name(name).save_file();
+                    path.map(|path| Command::SaveProjectTo(with_ending(path, PROJECT)))
+                }
+                Ask::Export(kind, name) => {
+                    let ending = kind.extension();
+                    let path = dialog.add_filter(kind.title(), &[ending]).set_file_name(name).save_file();
+                    path.map(|path| Command::ExportTo(with_ending(path, ending)))
+                }
+            }
+        });
+    }
+
+    fn spawn(&mut self, ctx: &egui::Context, ask: impl FnOnce() -> Option<Command> + Send + 'static) {
         if self.open {
             return;
         }
         let (outbox, ctx) = (self.outbox.clone(), ctx.clone());
         let ask = move || {
-            let dialog = rfd::FileDialog::new().set_title(title).set_file_name(file_name).add_filter("PNG", &["png"]);
             let asked = Instant::now();
-            let answer = match dialog.save_file() {
-                Some(path) => Answer::Chosen(Command::SaveTo(id, as_png(path))),
+            let answer = match ask() {
+                Some(command) => Answer::Chosen(command),
                 None if asked.elapsed() < TOO_SOON => Answer::Missing,
                 None => Answer::Declined,
             };
@@ -68,10 +110,10 @@ impl Dialogs {
     }
 }
 
-/// The path with `.png`, which not every system's dialog adds. The person was asked about overwriting the name that they
+/// The path with an ending, which not every system's dialog adds. The person was asked about overwriting the name that they
 /// gave; if the completed one is taken, the next free one is used.
-fn as_png(path: PathBuf) -> PathBuf {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+fn with_ending(path: PathBuf, ending: &str) -> PathBuf {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending)) {
         return path;
     }
     let stem = path.file_name().unwrap_or_default().to_os_string();
@@ -80,11 +122,11 @@ fn as_png(path: PathBuf) -> PathBuf {
         name.push(end);
         path.with_file_name(name)
     };
-    let first = named(".png".into());
+    let first = named(format!(".{ending}"));
     if !first.exists() {
         return first;
     }
-    (2u32..).map(|number| named(format!("-{number}.png"))).find(|path| !path.exists()).unwrap_or(first)
+    (2u32..).map(|number| named(format!("-{number}.{ending}"))).find(|path| !path.exists()).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -96,7 +138,7 @@ mod tests {
         for (given, expected) in
             [("山.png", "山.png"), ("山.PNG", "山.PNG"), ("山", "山.png"), ("长河落日.圆", "长河落日.圆.png")]
         {
-            assert_eq!(as_png(given.into()), PathBuf::from(expected));
+            assert_eq!(with_ending(given.into(), "png"), PathBuf::from(expected));
         }
     }
 
@@ -107,7 +149,7 @@ mod tests {
         for taken in ["山.png", "山-2.png"] {
             std::fs::write(path(taken), "").unwrap();
         }
-        assert_eq!(as_png(path("山")), path("山-3.png"));
-        assert_eq!(as_png(path("山.png")), path("山.png"), "the dialog has asked");
+        assert_eq!(with_ending(path("山"), "png"), path("山-3.png"));
+        assert_eq!(with_ending(path("山.png"), "png"), path("山.png"), "the dialog has asked");
     }
 }

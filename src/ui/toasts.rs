@@ -50,6 +50,15 @@ fn card(ui: &mut Ui, language: Language, message: &Message, out: &mut Vec<Comman
                     title(ui, language, message.id, &text_with(language, id, args), out);
                     t.jade
                 }
+                Said::Offer(id, args, command) => {
+                    title(ui, language, message.id, &text_with(language, id, args), out);
+                    let words = text(language, &command.text_id());
+                    if tip(link(ui, None, &words), language, command).clicked() {
+                        out.push(command.clone());
+                        out.push(Command::Dismiss(message.id));
+                    }
+                    t.jade
+                }
             }
         });
     stripe(ui, shown.response.rect, shown.inner);
