@@ -37,6 +37,8 @@ fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (W
             system_trash: false,
         },
         settings_path,
+        recovery_folder: folder.path().join("恢复"),
+        files: vec![],
         language: Language::ZhCn,
     });
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
