@@ -406,7 +406,9 @@ mod tests {
         let source = Source::Picture { picture, strength: 0.5 };
         let ids: Vec<_> =
             (0..4).map(|seed| ledger.enqueue(Recipe { source: source.clone(), ..recipe(seed, 2) })).collect();
-        (0..4).for_each(|_| drop(finish(&mut ledger, vec![])));
+        for _ in &ids {
+            finish(&mut ledger, vec![]);
+        }
         assert_eq!(ledger.settled().map(|entry| entry.id).collect::<Vec<_>>(), ids[2..]);
         assert!(ledger.retry(ids[3]).is_some() && ledger.retry(ids[0]).is_none());
     }

@@ -6,7 +6,8 @@ use danqing::app::settings::Settings;
 use danqing::base::{Extent, IntRect};
 use danqing::canvas::surface::compose_tiles;
 use danqing::canvas::{Brush, Document, Editor, Layer, TileIndex};
-use danqing::imaging::BlendMode;
+use danqing::imaging::morphology::{feather, grown};
+use danqing::imaging::{BlendMode, Mask};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::{FamilyInfo, Preset, Sampling};
@@ -54,7 +55,9 @@ impl Window {
         let shell = Shell::new(&ctx, None, setup);
         let mut window = Self { ctx, shell, time: 0.0, _folder: folder };
         window.key(Key::N, Modifiers::COMMAND);
-        (0..20).for_each(|_| drop(window.frame(vec![])));
+        for _ in 0..20 {
+            window.frame(vec![]);
+        }
         window
     }
 
@@ -65,10 +68,12 @@ impl Window {
         let input = RawInput { screen_rect, time: Some(self.time), events, ..RawInput::default() };
         let began = Instant::now();
         let shell = &mut self.shell;
-        let output = self.ctx.run_ui(input, |ui| {
+        let mut output = self.ctx.run_ui(input, |ui| {
             shell.logic(ui.ctx());
             shell.show(ui);
         });
+        // Nobody uploads the letters and thumbnails.
+        output.textures_delta.clear();
         let shapes = self.ctx.tessellate(output.shapes, output.pixels_per_point);
         let spent = began.elapsed().as_secs_f64() * 1e3;
         std::hint::black_box(shapes);
@@ -151,6 +156,18 @@ fn report(what: &str, mut times: Vec<f64>) {
     println!("{what}: {} frames, median {median:.2} ms, 99 % {high:.2} ms, most {most:.2} ms", times.len());
 }
 
+/// The commands that change a whole mask, on one as large as the canvas.
+fn growing() {
+    let mut mask = Mask::new(Extent::new(SIDE, SIDE));
+    let places = mask.bytes_mut().iter_mut().enumerate();
+    places.for_each(|(k, value)| *value = if (k / 97) % 3 == 0 { 255 } else { 0 });
+    for (what, work) in [("grown", grown as fn(&Mask, f32) -> Mask), ("feathered", feather)] {
+        let began = Instant::now();
+        std::hint::black_box(work(&mask, 8.0));
+        println!("a mask of the whole canvas {what}: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
 /// The tiles that each event of a colour stroke leaves, put together from three layers.
 fn composing() {
     let whole = IntRect::new(0, 0, SIDE, SIDE);
@@ -205,4 +222,5 @@ fn main() {
     window.round("the engine repaints");
     println!("{} steps came", window.shell.state().forming.as_ref().map_or(0, |forming| forming.serial));
     composing();
+    growing();
 }
