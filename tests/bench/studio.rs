@@ -175,9 +175,8 @@ fn composing() {
     for (layer, colour) in layers.iter_mut().zip([[240, 240, 230, 255], [90, 20, 200, 120], [0, 0, 0, 3]]) {
         layer.pixels.fill(whole, colour);
     }
-    if let [_, middle, _] = &mut layers {
-        middle.blend = BlendMode::Multiply;
-    }
+    let [_, middle, _] = &mut layers;
+    middle.blend = BlendMode::Multiply;
     let document = Document::from_layers(whole.extent(), layers.into()).expect("a sensible size");
     let mut editor = Editor::new(document);
     let brush = Brush { diameter: 100.0, ..Brush::default() };
