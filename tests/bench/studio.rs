@@ -143,8 +143,13 @@ impl Window {
         ] {
             report(&format!("{engine}, {what}"), times);
         }
+        assert!(self.shell.state().desk.view.is_some(), "the canvas was moved");
         self.key(Key::Num0, Modifiers::COMMAND);
+        let steps = self.shell.state().desk.editor().history().len();
         report(&format!("{engine}, mask stroke (event to tile handed over)"), self.stroke());
+        let desk = &self.shell.state().desk;
+        assert!(desk.editor().history().len() == steps + 1 && !desk.is_drawing(), "the stroke was drawn");
+        println!("{} tiles of mask", desk.document().mask().iter().count());
     }
 }
 
