@@ -24,7 +24,8 @@ const FOREIGN: &str = "一只白鹤，青绿山水\nNegative prompt: 水印\nSte
 
 struct Window {
     harness: Harness<'static, Option<Shell>>,
-    folder: TempDir,
+    /// Goes with the window.
+    _folder: TempDir,
 }
 
 fn pictures(folder: &Path) -> PathBuf {
@@ -57,7 +58,7 @@ impl Window {
             },
             None,
         );
-        let mut window = Self { harness, folder };
+        let mut window = Self { harness, _folder: folder };
         window.harness.run_steps(4);
         window
     }

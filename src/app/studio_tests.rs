@@ -35,7 +35,7 @@ fn state() -> State {
 /// The threads' work, put off until it is asked for.
 #[derive(Default)]
 struct Threads {
-    preparations: Vec<Box<super::placing::Preparation>>,
+    preparations: Vec<super::placing::Preparation>,
     painting: Option<(JobId, Box<Recipe>)>,
     joins: Vec<(super::Painting, super::desk::Sheet)>,
 }
@@ -44,7 +44,7 @@ impl Threads {
     fn take(&mut self, state: &State, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Prepare(preparation) => self.preparations.push(preparation),
+                Effect::Prepare(preparation) => self.preparations.push(*preparation),
                 Effect::Paint(id, recipe) => self.painting = Some((id, recipe)),
                 Effect::Lay(painting) => self.joins.push((painting, state.desk.sheet())),
                 _ => {}

@@ -406,7 +406,7 @@ mod tests {
         let source = Source::Picture { picture, strength: 0.5 };
         let ids: Vec<_> =
             (0..4).map(|seed| ledger.enqueue(Recipe { source: source.clone(), ..recipe(seed, 2) })).collect();
-        for _ in &ids {
+        for _ in 0..4 {
             finish(&mut ledger, vec![]);
         }
         assert_eq!(ledger.settled().map(|entry| entry.id).collect::<Vec<_>>(), ids[2..]);

@@ -11,7 +11,7 @@ use egui::{Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, vec
 
 /// Width of the column.
 pub const WIDTH: f32 = 6.0 * GRID;
-const BUTTON: f32 = 4.0 * GRID;
+const BUTTON: f32 = 3.5 * GRID;
 
 pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     let language = state.language;
