@@ -31,7 +31,12 @@ fn setup(folder: &Path, files: Vec<PathBuf>) -> Setup {
         models: vec![("小图".into(), "xiaotu".into(), small)],
         faults: vec![],
         models_folder: folder.join("模型"),
-        pictures_folder: folder.join("丹青"),
+        gallery: danqing::gallery::Place {
+            folder: folder.join("丹青"),
+            database: folder.join("gallery.db"),
+            thumbnails: folder.join("thumbnails.db"),
+            system_trash: false,
+        },
         settings_path: folder.join("settings.json"),
         recovery_folder: folder.join("恢复"),
         files,

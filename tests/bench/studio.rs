@@ -48,6 +48,8 @@ impl Window {
                 system_trash: false,
             },
             settings_path: path("settings.json"),
+            recovery_folder: path("保管"),
+            files: vec![],
             language: Language::ZhCn,
         };
         let ctx = Context::default();
