@@ -22,7 +22,7 @@ const EDGE: i8 = 14;
 /// Left and right of the name of a menu.
 const PADDING: f32 = 9.0;
 /// The field that opens the palette, where there is room for it.
-const FIELD: f32 = 18.0 * GRID;
+const FIELD: f32 = 21.0 * GRID;
 /// What the queue, the switches and their gaps take at the right.
 const SWITCHES: f32 = 39.0 * GRID;
 /// Below this width the palette has no field.
