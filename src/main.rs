@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             };
             cli::run(command, &tools)
         }
-        None => match open_window(places, folders, language) {
+        None => match open_window(places, folders, arguments.files, language) {
             Ok(()) => ExitCode::SUCCESS,
             Err(problem) => {
                 cli::report::notice(&cli::report::problem_lines(&problem, language));
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn open_window(places: Places, folders: EngineFolders, language: Language) -> Result<(), Problem> {
+fn open_window(places: Places, folders: EngineFolders, files: Vec<PathBuf>, language: Language) -> Result<(), Problem> {
     let models = catalog::models(&folders.models);
     let mut faults = Vec::new();
     let models = models.into_iter().filter_map(|model| match folders.family(&model.path) {
@@ -78,6 +78,9 @@ fn open_window(places: Places, folders: EngineFolders, language: Language) -> Re
             system_trash: true,
         },
         settings_path: places.settings,
+        recovery_folder: places.recovery,
+        // The dialogs of the desktop and the list of recent files know no working directory.
+        files: files.into_iter().map(|file| std::path::absolute(&file).unwrap_or(file)).collect(),
         language,
     })
 }
@@ -92,6 +95,7 @@ struct Places {
     cache: PathBuf,
     pictures: PathBuf,
     settings: PathBuf,
+    recovery: PathBuf,
 }
 
 impl Places {
@@ -121,6 +125,7 @@ impl Places {
             cache: own_folder(directories::ProjectDirs::cache_dir),
             pictures: pictures.or(home).unwrap_or_else(std::env::temp_dir).join("丹青"),
             settings: own_folder(directories::ProjectDirs::config_dir).join("settings.json"),
+            recovery: own_folder(directories::ProjectDirs::data_dir).join("recovery"),
         }
     }
 

@@ -41,6 +41,8 @@ impl Window {
                 system_trash: false,
             },
             settings_path: folder.path().join("settings.json"),
+            recovery_folder: folder.path().join("恢复"),
+            files: vec![],
             language: Language::ZhCn,
         });
         let builder = Harness::builder().with_size(size).with_context_setup(prepare);

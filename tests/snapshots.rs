@@ -37,6 +37,8 @@ fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (W
             system_trash: false,
         },
         settings_path,
+        recovery_folder: folder.path().join("恢复"),
+        files: vec![],
         language: Language::ZhCn,
     });
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
@@ -55,7 +57,7 @@ fn settle(window: &mut Window) {
     let start = Instant::now();
     let busy = |window: &Window| {
         let state = window.state().as_ref().unwrap().state();
-        state.forming.is_some() || state.paintings.iter().any(|p| p.thumbnail.is_none())
+        state.is_working() || state.paintings.iter().any(|p| p.thumbnail.is_none())
     };
     while busy(window) {
         assert!(start.elapsed() < Duration::from_secs(60));
@@ -102,7 +104,9 @@ fn the_empty_desk_in_both_shades() {
 #[test]
 fn a_finished_batch() {
     let settings = r#"{"prompt": "飞流直下三千尺，油画", "batch": 3, "seed": {"value": 7, "kept": true}}"#;
-    let (mut window, _folder) = open(settings, FakeGenerator::new);
+    // Slow enough that no step's preview is passed over.
+    let slow = || FakeGenerator::new().with_delay(std::time::Duration::from_millis(20));
+    let (mut window, _folder) = open(settings, slow);
     window.get_by_role_and_label(egui::Role::Button, "作画").click();
     window.run_steps(4);
     settle(&mut window);

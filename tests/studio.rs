@@ -67,6 +67,8 @@ impl Window {
                 system_trash: false,
             },
             settings_path: path("settings.json"),
+            recovery_folder: path("保管"),
+            files: vec![],
             language: Language::ZhCn,
         });
         let builder = Harness::builder().with_size([1600.0, 1200.0]).with_context_setup(prepare);

@@ -47,6 +47,8 @@ impl Window {
                 system_trash: false,
             },
             settings_path: folder.path().join("settings.json"),
+            recovery_folder: folder.path().join("保管"),
+            files: vec![],
             language: Language::ZhCn,
         });
         let builder = Harness::builder().with_size([1280.0, 900.0]).with_context_setup(prepare);

@@ -35,6 +35,8 @@ fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) ->
             system_trash: false,
         },
         settings_path: folder.path().join("settings.json"),
+        recovery_folder: folder.path().join("恢复"),
+        files: vec![],
         language: Language::ZhCn,
     }
 }

@@ -3,6 +3,7 @@
 
 use super::command::Link;
 use super::desk::Sheet;
+use super::filing::{self, FileErrand, FileReport};
 use super::gallery_errands as gallery;
 use super::placing::{Place, Placed, Preparation};
 use super::prompt_history::PromptHistory;
@@ -85,6 +86,8 @@ pub enum Errand {
     Prepare(Box<Preparation>),
     /// Makes of a picture what is laid on the canvas.
     Join(Painting, Sheet),
+    /// Opens, saves, exports.
+    File(Box<FileErrand>),
 }
 
 /// What the clerk reports.
@@ -122,7 +125,10 @@ pub enum Report {
         fills: bool,
         /// The document that it is for.
         sheet: Sheet,
+        /// Its recipe, as it stands in files.
+        texts: Vec<(String, String)>,
     },
+    File(Box<FileReport>),
     Failed(Problem),
 }
 
@@ -227,12 +233,15 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             let ticket = preparation.ticket;
             tell(Report::Prepared { ticket, result: Box::new(preparation.finish()) });
         }
-        Errand::Join(Painting { picture, recipe, place, .. }, sheet) => {
+        Errand::Join(Painting { picture, recipe, model, place, .. }, sheet) => {
             let Some(place) = place else { return };
             let (patch, at) = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
-            tell(Report::Joined { name: layer_name(&recipe.prompt), patch: Arc::new(patch), at, fills, sheet });
+            let texts = to_texts(&recipe, recipe.seed, 0, &model);
+            let name = layer_name(&recipe.prompt);
+            tell(Report::Joined { name, patch: Arc::new(patch), at, fills, sheet, texts });
         }
+        Errand::File(errand) => tell(Report::File(Box::new(filing::run(*errand)))),
         Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),
         Errand::RememberPrompts { prompts, path } => told(prompts.write(&path), tell),
         Errand::Browse(link) => {

@@ -3,12 +3,15 @@
 
 use super::commands::{self, Shortcut};
 use super::desk_commands::LayerChange;
+use super::filing::{Answer, ExportPlan};
 use super::styles::Style;
 use super::wall::Act;
 use crate::base::{ImageId, JobId, LayerId};
+use crate::imaging::Pixmap;
 use crate::recipe::Preset;
 use crate::words::Language;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Number of examples on the empty desk: the messages `example-1` and so on.
 pub const EXAMPLES: usize = 3;
@@ -73,6 +76,20 @@ commands! {
         /// Writes the example's words into the draft and paints it; 0 to [`EXAMPLES`] - 1.
         Example(usize),
         LookAt(ImageId),
+        /// Opens a file in the place of the document.
+        OpenPath(PathBuf),
+        /// Loads a picture and puts it on the canvas.
+        SendToCanvas(PathBuf),
+        SaveProjectTo(PathBuf),
+        /// Asks where to, and exports so.
+        ExportAs(ExportPlan),
+        ExportTo(PathBuf),
+        /// To the question about an unsaved document.
+        Answer(Answer),
+        /// Brings back what an earlier session has left, by its number.
+        RestoreLost(u64),
+        DiscardLost(u64),
+        PastePicture(Arc<Pixmap>),
         /// Lays a finished picture on the canvas, where it belongs.
         PutOnCanvas(ImageId),
         /// To the state after so many steps of the history.
@@ -99,8 +116,6 @@ commands! {
         UsePrompt(String),
         ForgetPrompt(String),
         OpenLink(Link),
-        /// Makes a picture file part of the document.
-        SendToCanvas(PathBuf),
         /// Something in the gallery.
         Wall(Act),
         Unfold(u64),
@@ -115,6 +130,7 @@ commands! {
         "wall-back", "wall-compare", "wall-swap", "wall-slider", "wall-favourite", "wall-delete", "wall-undo",
         "wall-reuse", "wall-to-canvas", "wall-reveal", "wall-copy", "wall-export", "wall-import", "wall-clear-filter",
         "wall-refresh",
+        "answer", "restore-lost", "discard-lost", "paste-picture",
     ]
     plain {
         /// Paints the draft, after the jobs that wait already.
@@ -154,8 +170,16 @@ commands! {
         /// Saves the document where it was saved before.
         Save => "save",
         SaveAsProject => "save-project",
-        /// Asks where, and writes the flattened picture.
+        /// Asks how and where, and writes the flattened picture.
         Export => "export",
+        /// Makes the recipe of the picture file that was opened the draft.
+        TakeRecipe => "take-recipe",
+        /// Copies what is selected, or all, as it looks.
+        CopyPicture => "copy-picture",
+        /// Shows what earlier sessions have left that ended suddenly.
+        ShowLost => "show-lost",
+        /// Closes the window, if nothing is lost by it.
+        Leave => "leave",
         Undo => "undo",
         Redo => "redo",
         SelectAll => "select-all",
@@ -232,12 +256,19 @@ impl Command {
             Command::ChooseModel(_) => "choose-model",
             Command::Example(_) => "example",
             Command::LookAt(_) => "look-at",
+            Command::OpenPath(_) => "open-file",
+            Command::SendToCanvas(_) => "send-to-canvas",
+            Command::SaveProjectTo(_) => "save-project",
+            Command::ExportAs(_) | Command::ExportTo(_) => "export",
+            Command::Answer(_) => "answer",
+            Command::RestoreLost(_) => "restore-lost",
+            Command::DiscardLost(_) => "discard-lost",
+            Command::PastePicture(_) => "paste-picture",
             Command::PutOnCanvas(_) => "put-on-canvas",
             Command::JumpTo(_) => "jump-to",
             Command::ActivateLayer(_) => "activate-layer",
             Command::ChangeLayer(..) => "change-layer",
             Command::SetLanguage(_) => "language",
-            Command::SendToCanvas(_) => "send-to-canvas",
             Command::Wall(act) => act.stem(),
             Command::Unfold(_) => "unfold",
             Command::CancelJob(_) => "cancel-job",

@@ -1,13 +1,14 @@
 //! [`Desk`]: the document that is worked on, the tool in the hand, and where one looks.
 
+use super::filing::Paper;
 use crate::base::{Extent, IntRect, LayerId, Problem};
 use crate::canvas::history::Revision;
 use crate::canvas::view::Viewport;
 use crate::canvas::{Change, ColourTiles, Document, Editor, View};
 use crate::imaging::Pixmap;
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
+use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Between a fitted canvas and the edge of its room, in points.
@@ -53,8 +54,11 @@ pub struct Desk {
     pub mask_shown: bool,
     /// The window shows the canvas and nothing else.
     pub canvas_only: bool,
-    /// The project file; `None` until it is saved.
-    pub path: Option<PathBuf>,
+    /// The document's name, file and recipe.
+    pub paper: Paper,
+    /// States of the document in which it has nothing but whole pictures, each saved when it was painted: to lose them
+    /// is no loss.
+    of_pictures: HashSet<Revision>,
     /// The layer that a whole picture was painted into last, and the state that it made: the next one takes its place
     /// as long as nothing was done since.
     filled: Option<(LayerId, Revision)>,
@@ -90,7 +94,8 @@ impl Desk {
             other_colour: [255; 4],
             mask_shown: true,
             canvas_only: false,
-            path: None,
+            paper: Paper::default(),
+            of_pictures: HashSet::new(),
             filled: None,
             fresh: false,
             changed_over: true,
@@ -103,7 +108,9 @@ impl Desk {
         self.editor = Editor::new(document);
         self.sheet = Sheet::fresh();
         self.changed_over = true;
-        (self.view, self.path, self.filled, self.fresh) = (None, None, None, false);
+        self.paper = Paper::default();
+        self.of_pictures.clear();
+        (self.view, self.filled, self.fresh) = (None, None, false);
     }
 
     /// A blank canvas that somebody asked for; tools and colours stay as they are.
@@ -124,11 +131,15 @@ impl Desk {
         } else if frame.extent() != extent && !self.is_drawing() {
             let frame = IntRect::new(frame.x, frame.y, extent.width, extent.height);
             let before = self.editor.revision();
+            let expendable = self.is_expendable();
             // A size that is no frame's is told when it is painted.
             let _ = self.editor.edit("edit-frame", |t| t.set_frame(frame));
             // The pixels are as they were, so the next picture still takes the place of the last.
             let after = self.editor.revision();
             self.filled = self.filled.map(|(layer, state)| (layer, if state == before { after } else { state }));
+            if expendable {
+                self.of_pictures.insert(after);
+            }
         }
     }
 
@@ -155,6 +166,25 @@ impl Desk {
         self.stop();
         self.fresh = false;
         &mut self.editor
+    }
+
+    /// Something would be lost if the document went now.
+    pub fn is_unsaved(&self) -> bool {
+        !self.editor.is_saved() && (self.editor.is_open() || !self.is_expendable())
+    }
+
+    fn is_expendable(&self) -> bool {
+        self.fresh || self.of_pictures.contains(&self.editor.revision())
+    }
+
+    /// That state of the document is in its file.
+    pub fn mark_saved(&mut self, revision: Revision) {
+        self.editor.mark_saved(revision);
+    }
+
+    /// The document is in no file.
+    pub fn mark_unsaved(&mut self) {
+        self.editor.mark_unsaved();
     }
 
     pub const fn tool(&self) -> ToolId {
@@ -237,6 +267,7 @@ impl Desk {
         self.stop();
         let revision = self.editor.revision();
         let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
+        let expendable = fills && self.is_expendable();
         // A canvas with nothing on it takes the picture into its one layer.
         let only = match self.document().layers() {
             [layer] if layer.pixels.is_empty() && !layer.locked => Some(layer.id),
@@ -254,6 +285,9 @@ impl Desk {
         })?;
         self.fresh = false;
         self.filled = fills.then(|| (layer, self.editor.revision()));
+        if expendable {
+            self.of_pictures.insert(self.editor.revision());
+        }
         Ok(())
     }
 

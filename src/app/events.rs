@@ -1,6 +1,7 @@
 //! What the worker and the clerk report, and what it does to the state.
 
 use super::clerk::Report;
+use super::filing;
 use super::state::{Landing, Painting, Said, State, Trail};
 use super::update::{Effect, lay, start_next};
 use super::wall;
@@ -86,13 +87,14 @@ pub(super) fn land(state: &mut State) -> bool {
     if state.landing.is_empty() || state.desk.is_busy() {
         return false;
     }
-    while let Some(Landing { name, patch, at, fills, sheet }) = state.landing.pop_front() {
+    while let Some(Landing { name, patch, at, fills, sheet, texts }) = state.landing.pop_front() {
         if sheet != state.desk.sheet() {
             continue;
         }
         let step = if fills { "edit-paint" } else { "edit-repaint" };
-        if let Err(problem) = state.desk.lay(step, &name, &patch, at, fills) {
-            state.complain(problem);
+        match state.desk.lay(step, &name, &patch, at, fills) {
+            Ok(()) => state.desk.paper.texts = texts,
+            Err(problem) => state.complain(problem),
         }
     }
     true
@@ -130,11 +132,12 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
                 Err(problem) => state.complain(problem),
             }
         }
-        Report::Joined { name, patch, at, fills, sheet } => {
+        Report::Joined { name, patch, at, fills, sheet, texts } => {
             state.joining = state.joining.saturating_sub(1);
-            state.landing.push_back(Landing { name, patch, at, fills, sheet });
+            state.landing.push_back(Landing { name, patch, at, fills, sheet, texts });
             land(state);
         }
+        Report::File(report) => return filing::note(state, *report),
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}
         Report::Looked { id, stamp, picture } => wall::looked_up(&mut state.wall, id, stamp, picture),

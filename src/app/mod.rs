@@ -7,6 +7,7 @@ pub mod commands;
 pub mod desk;
 pub mod desk_commands;
 pub mod events;
+pub mod filing;
 mod gallery_errands;
 mod json_file;
 pub mod naming;
@@ -21,6 +22,7 @@ pub mod state;
 #[cfg(test)]
 mod studio_tests;
 pub mod styles;
+mod take_over;
 pub mod update;
 pub mod wall;
 

@@ -3,6 +3,7 @@
 use super::clerk::{Clerk, Errand, Report};
 use super::command::Command;
 use super::events;
+use super::filing::{FileErrand, Guard};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Model, State};
@@ -41,6 +42,10 @@ pub struct Setup {
     /// Every finished picture is saved in its folder, which is made when the first one is.
     pub gallery: Place,
     pub settings_path: PathBuf,
+    /// What is not saved is kept here, for the case that the program ends suddenly.
+    pub recovery_folder: PathBuf,
+    /// Named on the command line; the first is opened.
+    pub files: Vec<PathBuf>,
     /// For artists who have not chosen one.
     pub language: Language,
 }
@@ -51,6 +56,9 @@ pub struct Session {
     worker: Worker,
     clerk: Clerk,
     librarian: Librarian,
+    guard: Guard,
+    /// What the window has to do, though no command of its own has asked for it.
+    for_window: Vec<Effect>,
     pictures_folder: PathBuf,
     settings_path: PathBuf,
     /// As they are on the disk, or on their way there.
@@ -65,10 +73,10 @@ impl Session {
     /// Reads the settings and starts the threads; `waker` is called from them when [`Session::drain`] has something to
     /// do, and must not block.
     pub fn start(setup: Setup, waker: impl Fn() + Send + Sync + 'static) -> Self {
-        let Setup { factory, models, faults, models_folder, gallery, settings_path, language } = setup;
+        let Setup { factory, models, faults, models_folder, gallery, settings_path, .. } = setup;
         let remembered = Settings::read(&settings_path);
         let models = models.into_iter().map(|(name, path, family)| Model { name, path, family }).collect();
-        let mut state = State::new(models, &remembered, language);
+        let mut state = State::new(models, &remembered, setup.language);
         state.models_folder = models_folder;
         let pictures_folder = gallery.folder.clone();
         state.wall = Wall::new(pictures_folder.clone());
@@ -82,10 +90,31 @@ impl Session {
         let wake = waker.clone();
         let worker = Worker::spawn(factory, move || wake());
         let wake = waker.clone();
-        let clerk = Clerk::spawn(move || wake());
-        let librarian = Librarian::spawn(gallery, move || waker());
+        let mut clerk = Clerk::spawn(move || wake());
+        let wake = waker.clone();
+        let librarian = Librarian::spawn(gallery, move || wake());
+        let guard = Guard::new(setup.recovery_folder.clone(), setup.files.is_empty(), move || waker());
+        clerk.send(Errand::File(Box::new(FileErrand::Find(setup.recovery_folder))));
         let resting = (Settings::of(&state), Instant::now());
-        Self { state, worker, clerk, librarian, pictures_folder, settings_path, remembered, unwritten: false, resting }
+        let for_window = Vec::new();
+        let unwritten = false;
+        let mut session = Self {
+            state,
+            worker,
+            clerk,
+            librarian,
+            guard,
+            for_window,
+            pictures_folder,
+            settings_path,
+            remembered,
+            unwritten,
+            resting,
+        };
+        if let Some(file) = setup.files.into_iter().next() {
+            session.run(Command::OpenPath(file));
+        }
+        session
     }
 
     /// Carries out a command. What remains is for the window: paths, the cursor, cards.
@@ -103,14 +132,27 @@ impl Session {
             let effects = events::apply(&mut self.state, event);
             self.carry_out(effects);
         }
+        news |= self.guard.poll(&mut self.state);
         while let Some(report) = self.clerk.poll() {
             if let Report::Remembered(written) = &report {
                 self.unwritten = written.is_err();
             }
             // That the settings were written is no news.
             news |= !matches!(report, Report::Remembered(Ok(())));
+            let report = match report {
+                Report::File(report) => match self.guard.note(&mut self.state, *report) {
+                    Ok(effects) => {
+                        let effects = self.carry_out(effects);
+                        self.for_window.extend(effects);
+                        continue;
+                    }
+                    Err(report) => Report::File(Box::new(report)),
+                },
+                other => other,
+            };
             let effects = events::note(&mut self.state, report);
-            self.carry_out(effects);
+            let effects = self.carry_out(effects);
+            self.for_window.extend(effects);
         }
         news |= events::land(&mut self.state);
         while let Some(report) = self.librarian.poll() {
@@ -136,9 +178,24 @@ impl Session {
         }
     }
 
+    /// What reports of the threads ask of the window.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.for_window)
+    }
+
+    /// The window is closed for good. What is unsaved is left for the next start, unless the artist has given it up;
+    /// so it is if the session is dropped without this.
+    pub fn close(&mut self) {
+        self.remember();
+        if self.state.filing.given_up || !self.state.desk.is_unsaved() {
+            self.guard.end();
+        }
+    }
+
     /// What the clock asks for: old messages go, a draft that rests is written down. Gives the time until the next
     /// call that is needed.
     pub fn tick(&mut self, now: Instant) -> Option<Duration> {
+        self.guard.watch(&self.state.desk);
         let expires = self.state.expire(now);
         let settings = Settings::of(&self.state);
         if settings != self.resting.0 {
@@ -196,11 +253,22 @@ impl Session {
                 let path = self.settings_path.with_file_name(PROMPTS);
                 self.clerk.send(Errand::RememberPrompts { prompts: Box::new(self.state.history.clone()), path });
             }
+            Effect::File(errand) => self.clerk.send(Errand::File(errand)),
+            Effect::RestoreLost(number) => {
+                let asked = self.state.desk.editor().revision();
+                if let Some(errand) = self.guard.restore(number, asked) {
+                    self.clerk.send(Errand::File(Box::new(errand)));
+                }
+            }
+            Effect::DiscardLost(number) => self.guard.discard(number),
             Effect::AskPath { .. }
             | Effect::AskCopyPath(_)
             | Effect::FocusPrompt
             | Effect::Weigh(_)
-            | Effect::Show(_) => return Some(effect),
+            | Effect::Show(_)
+            | Effect::Ask(_)
+            | Effect::Close
+            | Effect::Leave => return Some(effect),
         }
         None
     }
@@ -211,6 +279,7 @@ impl Drop for Session {
         // A picture that was finished in the last moment is kept.
         self.drain();
         self.remember();
+        self.guard.watch(&self.state.desk);
     }
 }
 
@@ -237,6 +306,8 @@ mod tests {
                 system_trash: false,
             },
             settings_path: folder.join("settings.json"),
+            recovery_folder: folder.join("恢复"),
+            files: vec![],
             language: Language::ZhCn,
         };
         let mut session = Session::start(setup, || {});

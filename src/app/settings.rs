@@ -1,5 +1,6 @@
 //! What comes back at the next start, as a JSON file.
 
+use super::filing::ExportPlan;
 use super::state::{Scale, Seed, Shade, State};
 use crate::base::files::write_atomically;
 use crate::base::{Extent, Problem};
@@ -34,6 +35,9 @@ pub struct Settings {
     pub batch: u32,
     /// The advanced parameters are unfolded.
     pub advanced: bool,
+    /// Files that were opened and saved, the newest first.
+    pub recent: Vec<String>,
+    pub export: ExportPlan,
 }
 
 impl Default for Settings {
@@ -53,6 +57,8 @@ impl Default for Settings {
             seed: Seed::default(),
             batch: 1,
             advanced: false,
+            recent: Vec::new(),
+            export: ExportPlan::default(),
         }
     }
 }
@@ -76,6 +82,8 @@ impl Settings {
             seed: draft.seed,
             batch: draft.batch,
             advanced: state.advanced,
+            recent: state.filing.recent_texts(),
+            export: state.filing.plan.clone(),
         }
     }
 

@@ -4,6 +4,7 @@ use super::command::Command;
 use super::commands::Keymap;
 use super::desk::Desk;
 use super::desk::Sheet;
+use super::filing::Filing;
 use super::placing::{Place, Placed};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
@@ -228,6 +229,8 @@ pub struct Landing {
     pub fills: bool,
     /// The document that it is for.
     pub sheet: Sheet,
+    /// Its recipe, as it stands in files.
+    pub texts: Vec<(String, String)>,
 }
 
 /// See the module.
@@ -235,6 +238,7 @@ pub struct Landing {
 pub struct State {
     pub draft: Draft,
     pub desk: Desk,
+    pub filing: Filing,
     /// Where the pictures of the jobs go; of jobs that the ledger knows.
     pub places: HashMap<JobId, Placed>,
     /// What the clerk is making ready to be a job.
@@ -298,6 +302,7 @@ impl State {
         Self {
             draft,
             desk,
+            filing: Filing::new(settings),
             places: HashMap::new(),
             preparing: Vec::new(),
             joining: 0,

@@ -84,7 +84,7 @@ impl Threads {
             let place = painting.place.unwrap();
             let (patch, at) = place.joined(&painting.picture, &painting.recipe);
             let fills = matches!(place, Place::Frame(_));
-            note(state, Report::Joined { name: "山".into(), patch: Arc::new(patch), at, fills, sheet });
+            note(state, Report::Joined { name: "山".into(), patch: Arc::new(patch), at, fills, sheet, texts: vec![] });
         }
     }
 

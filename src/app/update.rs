@@ -2,6 +2,7 @@
 
 use super::command::{Command, EXAMPLES, Link};
 use super::desk_commands;
+use super::filing::{self, Ask, FileErrand};
 use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan, plan_on_canvas};
 use super::prompt_edit::WEIGHT_STEP;
@@ -9,12 +10,12 @@ use super::state::{Forming, Painting, Said, Scale, State, View};
 use super::wall;
 use crate::base::{ImageId, JobId};
 use crate::recipe::Recipe;
-use crate::words::{Language, text, text_with};
+use crate::words::{Language, text};
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Something that a change of the state asks of the world.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Effect {
     /// The worker paints.
     Paint(JobId, Box<Recipe>),
@@ -48,6 +49,17 @@ pub enum Effect {
     Weigh(f64),
     /// The window opens a card.
     Show(Card),
+    /// The clerk does something with a file.
+    File(Box<FileErrand>),
+    /// The window asks for a path.
+    Ask(Ask),
+    /// What an earlier session has left comes back, or goes for good.
+    RestoreLost(u64),
+    DiscardLost(u64),
+    /// The window closes, after asking about what would be lost.
+    Close,
+    /// The window closes.
+    Leave,
 }
 
 /// A card over the window.
@@ -58,6 +70,9 @@ pub enum Card {
     About,
     /// A style by its name; `None` is a new one.
     Style(Option<String>),
+    Export,
+    /// What earlier sessions have left.
+    Lost,
 }
 
 /// Carries out a command.
@@ -146,24 +161,13 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             });
             placed.map(|painting| lay(state, painting)).into_iter().collect()
         }
-        Command::NewDocument => {
-            new_document(state);
-            Vec::new()
-        }
-        other => {
+        other => filing::carry_out(state, other).unwrap_or_else(|other| {
             if !desk_commands::carry_out(state, &other) {
                 change(state, other);
             }
             Vec::new()
-        }
+        }),
     }
-}
-
-/// A blank canvas in the size of the next picture.
-fn new_document(state: &mut State) {
-    let name = text_with(state.language, "layer-name", &[("number", "1".into())]);
-    state.desk.renew(state.draft.size, &name);
-    state.view = View::Easel;
 }
 
 /// The commands that ask nothing of the world.
@@ -190,7 +194,6 @@ fn change(state: &mut State, command: Command) {
         }
         Command::ShowStudio if state.view == View::Gallery => state.view = View::Easel,
         // What is taken up is worked on in the studio.
-        Command::SendToCanvas(_) => state.view = View::Easel,
         Command::LookNewer => step(state, -1),
         Command::LookOlder => step(state, 1),
         Command::SetLanguage(language) => state.language = language,

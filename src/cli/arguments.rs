@@ -7,10 +7,12 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Danqing: a painting studio. Without a command the window opens.
+/// Danqing: a painting studio. Without a command the window opens, with the first of the files.
 #[derive(Clone, Debug, PartialEq, Parser)]
-#[command(name = "danqing", version)]
+#[command(name = "danqing", version, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -98,6 +100,7 @@ pub fn command(language: Language) -> clap::Command {
     let parser = OsStringValueParser::new().try_map(move |path| png_path(path, language));
     Arguments::command()
         .about(text(language, "cli-about-danqing"))
+        .mut_arg("files", |arg| arg.help(text(language, "cli-arg-files")))
         .mut_subcommand("paint", |c| {
             let c = c.about(text(language, "cli-about-paint")).mut_arg("output", |arg| arg.value_parser(parser));
             explain(c, PAINT, language)

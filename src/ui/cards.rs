@@ -1,6 +1,8 @@
 //! The cards over the window: one at a time, and while one is open, the keys are its own.
 
 use super::about;
+use super::export_card::ExportCard;
+use super::lost_card;
 use super::palette::Palette;
 use super::shortcuts::Shortcuts;
 use super::style_card::StyleCard;
@@ -17,6 +19,8 @@ enum Open {
     Shortcuts,
     About,
     Style(StyleCard),
+    Export(ExportCard),
+    Lost,
 }
 
 /// See the module.
@@ -36,7 +40,10 @@ impl Cards {
     pub fn open(&mut self, ctx: &Context, card: Card, state: &State) {
         let again = matches!(
             (&self.open, &card),
-            (Open::Palette, Card::Palette) | (Open::Shortcuts, Card::Shortcuts) | (Open::About, Card::About)
+            (Open::Palette, Card::Palette)
+                | (Open::Shortcuts, Card::Shortcuts)
+                | (Open::About, Card::About)
+                | (Open::Export(_), Card::Export)
         );
         if again {
             return self.close(ctx);
@@ -56,6 +63,8 @@ impl Cards {
                 Open::Shortcuts
             }
             Card::About => Open::About,
+            Card::Export => Open::Export(ExportCard::new(state)),
+            Card::Lost => Open::Lost,
             Card::Style(name) => Open::Style(StyleCard::new(name, state)),
         };
     }
@@ -85,6 +94,11 @@ impl Cards {
         }
     }
 
+    /// Whether a card is open.
+    pub const fn is_open(&self) -> bool {
+        !matches!(self.open, Open::None)
+    }
+
     /// Which commands keys may give now: all; with a card open, those that are about the window; while keys are
     /// recorded, none.
     pub const fn gate(&self) -> fn(&Entry) -> bool {
@@ -101,10 +115,12 @@ impl Cards {
             Some(self.palette.query_mut())
         } else if id == Shortcuts::field() {
             Some(self.shortcuts.query_mut())
-        } else if let Open::Style(card) = &mut self.open {
-            card.field_mut(id)
         } else {
-            None
+            match &mut self.open {
+                Open::Style(card) => card.field_mut(id),
+                Open::Export(card) => card.field_mut(id),
+                _ => None,
+            }
         }
     }
 
@@ -116,6 +132,8 @@ impl Cards {
             Open::Shortcuts => self.shortcuts.show(ctx, state, composing),
             Open::About => about::show(ctx, state, out),
             Open::Style(card) => card.show(ctx, state, composing, out),
+            Open::Export(card) => card.show(ctx, state, composing, out),
+            Open::Lost => lost_card::show(ctx, state, out),
         };
         if !stays {
             self.close(ctx);

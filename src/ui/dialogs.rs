@@ -1,11 +1,12 @@
 //! The system's file dialogs, each on a thread of its own; the window goes on meanwhile.
 
 use crate::app::Command;
+use crate::app::filing::{Ask, PROJECT};
 use crate::app::wall::Act;
 use crate::base::ImageId;
+use crate::words::{Language, text};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// An answer that comes sooner is not a person's: the system has no dialog to show.
@@ -40,34 +41,66 @@ impl Default for Dialogs {
 impl Dialogs {
     /// Asks where to save a picture as a PNG; a second dialog is not opened while one is.
     pub fn save(&mut self, id: ImageId, title: String, file_name: String, ctx: &egui::Context) {
-        self.ask(title, file_name.into(), "png", move |path| Command::SaveTo(id, path), ctx);
+        let dialog =
+            move || rfd::FileDialog::new().set_title(title).set_file_name(file_name).add_filter("PNG", &["png"]);
+        self.spawn(ctx, move || {
+            let path = dialog().save_file();
+            path.map(|path| Command::SaveTo(id, with_ending(path, "png")))
+        });
     }
 
     /// Asks where to copy a picture file to.
     pub fn copy(&mut self, file: PathBuf, title: String, ctx: &egui::Context) {
-        let name = file.file_name().unwrap_or_default().to_os_string();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        self.ask(title, name, &ending, move |path| Command::Wall(Act::ExportTo(file, path)), ctx);
+        self.spawn(ctx, move || {
+            let dialog = rfd::FileDialog::new().set_title(title).set_file_name(name);
+            let path = dialog.add_filter(ending.to_uppercase(), &[&ending]).save_file();
+            path.map(|path| Command::Wall(Act::ExportTo(file, with_ending(path, &ending))))
+        });
     }
 
-    /// Asks for a path that ends as it should.
-    fn ask(
-        &mut self,
-        title: String,
-        name: OsString,
-        ending: &str,
-        then: impl FnOnce(PathBuf) -> Command + Send + 'static,
-        ctx: &egui::Context,
-    ) {
+    /// Asks for a path, beginning in a folder; a second dialog is not opened while one is.
+    pub fn ask(&mut self, ask: Ask, folder: Option<&Path>, language: Language, ctx: &egui::Context) {
+        let folder = folder.map(Path::to_owned);
+        let title = match &ask {
+            Ask::Open => text(language, "command-open-file"),
+            Ask::Project(_) => text(language, "command-save-project"),
+            Ask::Export(..) => text(language, "command-export"),
+        };
+        let all = text(language, "label-files");
+        self.spawn(ctx, move || {
+            let mut dialog = rfd::FileDialog::new().set_title(title);
+            if let Some(folder) = folder {
+                dialog = dialog.set_directory(folder);
+            }
+            match ask {
+                Ask::Open => {
+                    let dialog = dialog.add_filter(all, &[PROJECT, "png", "jpg", "jpeg", "webp"]);
+                    dialog.pick_file().map(Command::OpenPath)
+                }
+                Ask::Project(name) => {
+                    let path = dialog.add_filter("OpenRaster", &[PROJECT]).set_file_name(name).save_file();
+                    path.map(|path| Command::SaveProjectTo(with_ending(path, PROJECT)))
+                }
+                Ask::Export(kind, name) => {
+                    let ending = kind.extension();
+                    let path = dialog.add_filter(kind.title(), &[ending]).set_file_name(name).save_file();
+                    path.map(|path| Command::ExportTo(with_ending(path, ending)))
+                }
+            }
+        });
+    }
+
+    fn spawn(&mut self, ctx: &egui::Context, ask: impl FnOnce() -> Option<Command> + Send + 'static) {
         if self.open {
             return;
         }
-        let (outbox, ctx, ending) = (self.outbox.clone(), ctx.clone(), ending.to_owned());
+        let (outbox, ctx) = (self.outbox.clone(), ctx.clone());
         let ask = move || {
-            let dialog = rfd::FileDialog::new().set_title(title).set_file_name(name.to_string_lossy());
             let asked = Instant::now();
-            let answer = match dialog.add_filter(ending.to_uppercase(), &[&ending]).save_file() {
-                Some(path) => Answer::Chosen(then(with_ending(path, &ending))),
+            let answer = match ask() {
+                Some(command) => Answer::Chosen(command),
                 None if asked.elapsed() < TOO_SOON => Answer::Missing,
                 None => Answer::Declined,
             };
@@ -89,7 +122,7 @@ impl Dialogs {
     }
 }
 
-/// The path with its ending, which not every system's dialog adds. The person was asked about overwriting the name that they
+/// The path with an ending, which not every system's dialog adds. The person was asked about overwriting the name that they
 /// gave; if the completed one is taken, the next free one is used.
 fn with_ending(path: PathBuf, ending: &str) -> PathBuf {
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending)) {

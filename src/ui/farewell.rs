@@ -1,4 +1,5 @@
-//! The question before the window closes while something is painted or waits.
+//! The question before the window closes while something is painted or waits; after it comes the one about an unsaved
+//! document.
 
 use super::theme::{GRID, SMALL, sans, tokens};
 use super::widgets::wide_button;
@@ -19,17 +20,29 @@ fn unfinished(state: &State) -> usize {
 }
 
 impl Farewell {
-    /// Holds the window open, if it is asked to close while there are unfinished jobs. Call it in every frame.
-    pub fn look(&mut self, ctx: &Context, state: &State) {
+    /// Holds the window open, if it is asked to close while something would be lost. Call it in every frame.
+    pub fn look(&mut self, ctx: &Context, state: &mut State) {
         let closing = ctx.input(|input| input.viewport().close_requested());
-        if closing && !self.leaving && unfinished(state) > 0 {
+        if !closing || self.leaving {
+            return;
+        }
+        if unfinished(state) > 0 {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             self.asking = true;
+        } else if state.desk.is_unsaved() {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            state.filing.ask_to_leave();
         }
     }
 
+    /// Closes the window, whatever is unfinished.
+    pub fn leave(&mut self, ctx: &Context) {
+        self.leaving = true;
+        ctx.send_viewport_cmd(ViewportCommand::Close);
+    }
+
     /// Asks. The question goes by itself when the last job is done.
-    pub fn show(&mut self, ctx: &Context, state: &State) {
+    pub fn show(&mut self, ctx: &Context, state: &mut State) {
         let count = unfinished(state);
         if !self.asking || count == 0 {
             self.asking = false;
@@ -55,8 +68,11 @@ impl Farewell {
         });
         let (stay, leave) = modal.inner;
         if leave {
-            self.leaving = true;
-            ctx.send_viewport_cmd(ViewportCommand::Close);
+            if state.desk.is_unsaved() {
+                state.filing.ask_to_leave();
+            } else {
+                self.leave(ctx);
+            }
         }
         if stay || leave || modal.should_close() {
             self.asking = false;

@@ -1,11 +1,13 @@
 //! The window: egui and nothing of the engine. It shows [`crate::app::State`] and sends [`crate::app::Command`]s.
 
 mod about;
+mod arrivals;
 mod canvas_panel;
 mod canvas_view;
 mod cards;
 mod caret;
 mod dialogs;
+mod export_card;
 mod farewell;
 mod fonts;
 mod gallery;
@@ -14,10 +16,12 @@ pub mod icons;
 mod input;
 mod keys;
 mod layers_panel;
+mod lost_card;
 mod palette;
 mod parameters;
 mod prompt_panel;
 mod queue_panel;
+mod recent;
 mod rows;
 mod shell;
 mod shortcuts;
@@ -33,6 +37,7 @@ mod toasts;
 mod tool_bar;
 mod tool_options;
 mod topbar;
+mod unsaved;
 mod upload;
 pub mod viewport;
 mod widgets;

@@ -12,16 +12,20 @@ use super::textures::Textures;
 use super::theme::{GRID, MARGIN, PANEL_WIDTH, set_shade, tokens};
 use super::widgets::{tip, wide_button};
 use super::{
-    canvas_view, fonts, history_panel, parameters, prompt_panel, status, strip, theme, timeline, toasts, tool_bar,
-    tool_options, topbar,
+    arrivals, canvas_view, fonts, history_panel, parameters, prompt_panel, status, strip, theme, timeline, toasts,
+    tool_bar, tool_options, topbar, unsaved,
 };
+use crate::app::commands::Entry;
+use crate::app::filing::title;
 use crate::app::wall::Shown;
 use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
 use crate::base::{Problem, ProblemKind};
 use crate::gallery::EntryId;
 use crate::words::text;
 use eframe::egui_wgpu::RenderState;
-use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, ViewportBuilder, vec2};
+use egui::{
+    CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, ViewportBuilder, ViewportCommand, vec2,
+};
 use std::time::{Duration, Instant};
 
 /// Size of the window at the first start, in points.
@@ -86,6 +90,8 @@ pub struct Shell {
     gallery: Gallery,
     /// What egui has been told.
     shade: Option<Shade>,
+    /// Of the window, as it was set last.
+    title: String,
 }
 
 impl Shell {
@@ -107,6 +113,7 @@ impl Shell {
             cards: Cards::default(),
             gallery: Gallery::default(),
             shade: None,
+            title: String::new(),
         }
     }
 
@@ -129,8 +136,23 @@ impl Shell {
         self.session.drain();
         match self.dialogs.poll() {
             Some(Answer::Chosen(command)) => self.command(ctx, command),
-            Some(Answer::Missing) => self.session.state.say(Said::Note("note-no-dialog", Vec::new())),
-            Some(Answer::Declined) | None => {}
+            Some(Answer::Missing) => {
+                self.session.state.filing.decline();
+                self.session.state.say(Said::Note("note-no-dialog", Vec::new()));
+            }
+            Some(Answer::Declined) => self.session.state.filing.decline(),
+            None => {}
+        }
+        for effect in self.session.take_effects() {
+            self.carry_out(ctx, effect);
+        }
+        if let Some(picture) = self.session.state.filing.copied.take() {
+            arrivals::copy(ctx, &picture);
+        }
+        let title = title(&self.session.state);
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
         }
         if let Some(next) = self.session.tick(Instant::now()) {
             ctx.request_repaint_after(next);
@@ -157,14 +179,17 @@ impl Shell {
             }
             gallery::take_out(&ctx, field, &preedit, &mut self.session.state);
         }
-        let mut out = commands(&ctx, &mut self.composition, &self.session.state, self.cards.gate());
+        let asking = self.session.state.filing.question.is_some();
+        let gate = if asking { |_: &Entry| false } else { self.cards.gate() };
+        let mut out = commands(&ctx, &mut self.composition, &self.session.state, gate);
+        out.extend(arrivals::commands(&ctx, &self.session.state, asking || self.cards.is_open()));
+        self.farewell.look(&ctx, &mut self.session.state);
         // Keys first, so that this frame shows what they did.
         for command in out.drain(..) {
             self.command(&ctx, command);
         }
         let t = tokens(ui);
         self.caret.look(&ctx);
-        self.farewell.look(&ctx, &self.session.state);
         let Self { session, textures, canvas, layers, glance, farewell, gallery, cards, composition, .. } = self;
         let state = &mut session.state;
         state.wall.composing = composition.is_open();
@@ -198,6 +223,7 @@ impl Shell {
         toasts::show(&ctx, state, &mut out);
         cards.show(&ctx, state, composition.is_open(), &mut out);
         farewell.show(&ctx, state);
+        unsaved::show(&ctx, state, &mut out);
 
         if !out.is_empty() {
             ctx.request_repaint();
@@ -212,20 +238,26 @@ impl Shell {
 
     fn command(&mut self, ctx: &Context, command: Command) {
         for effect in self.session.run(command) {
-            match effect {
-                Effect::AskPath { id, file_name } => {
-                    let title = text(self.session.state.language, "command-save-as");
-                    self.dialogs.save(id, title, file_name, ctx);
-                }
-                Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut self.session.state.draft, step),
-                Effect::Show(card) => self.cards.open(ctx, card, &self.session.state),
-                Effect::FocusPrompt => self.cards.focus(ctx, prompt_panel::prompt_id()),
-                Effect::AskCopyPath(file) => {
-                    let title = text(self.session.state.language, "command-wall-export");
-                    self.dialogs.copy(file, title, ctx);
-                }
-                _ => {}
+            self.carry_out(ctx, effect);
+        }
+    }
+
+    fn carry_out(&mut self, ctx: &Context, effect: Effect) {
+        let state = &mut self.session.state;
+        match effect {
+            Effect::AskPath { id, file_name } => {
+                self.dialogs.save(id, text(state.language, "command-save-as"), file_name, ctx);
             }
+            Effect::Ask(ask) => self.dialogs.ask(ask, state.filing.folder.as_deref(), state.language, ctx),
+            Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut state.draft, step),
+            Effect::Show(card) => self.cards.open(ctx, card, state),
+            Effect::FocusPrompt => self.cards.focus(ctx, prompt_panel::prompt_id()),
+            Effect::AskCopyPath(file) => {
+                self.dialogs.copy(file, text(state.language, "command-wall-export"), ctx);
+            }
+            Effect::Close => ctx.send_viewport_cmd(ViewportCommand::Close),
+            Effect::Leave => self.farewell.leave(ctx),
+            _ => {}
         }
     }
 }
@@ -244,7 +276,7 @@ impl eframe::App for Shell {
     }
 
     fn on_exit(&mut self) {
-        self.session.remember();
+        self.session.close();
     }
 }
 

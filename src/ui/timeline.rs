@@ -29,9 +29,8 @@ pub fn shown(state: &State) -> Option<&Trail> {
 pub fn show(ui: &mut Ui, state: &State, trail: &Trail, textures: &mut Textures) -> Option<usize> {
     let t = tokens(ui);
     let mut looked_at = None;
-    let running = state.forming.is_some() && state.looked_at().is_none();
     let scroll = ScrollArea::horizontal().auto_shrink(false).content_margin(Margin::symmetric(MARGIN as i8, 0));
-    scroll.stick_to_right(running).show(ui, |ui| {
+    scroll.stick_to_right(true).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             let ctx = ui.ctx().clone();

@@ -2,6 +2,7 @@
 
 use super::icons::{Icon, seal};
 use super::queue_panel;
+use super::recent;
 use super::rows::{self, Row};
 use super::theme::{BODY, GRID, RADIUS, SMALL, sans, serif, tokens};
 use super::widgets::{focus_ring, icon_button, link, tip, tip_text};
@@ -21,7 +22,7 @@ const EDGE: i8 = 14;
 /// Left and right of the name of a menu.
 const PADDING: f32 = 9.0;
 /// The field that opens the palette, where there is room for it.
-const FIELD: f32 = 18.0 * GRID;
+const FIELD: f32 = 21.0 * GRID;
 /// What the queue, the switches and their gaps take at the right.
 const SWITCHES: f32 = 39.0 * GRID;
 /// Below this width the palette has no field.
@@ -101,6 +102,9 @@ fn entries(ui: &mut Ui, state: &State, group: Group, out: &mut Vec<Command>) {
         let response = rows::show(ui, state, &row);
         if tip_text(response, &text(state.language, &entry.command.tooltip_id()), None).clicked() {
             out.push(entry.command.clone());
+        }
+        if entry.command == Command::OpenFile {
+            recent::show(ui, state, out);
         }
     }
 }

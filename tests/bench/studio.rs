@@ -6,7 +6,8 @@ use danqing::app::settings::Settings;
 use danqing::base::{Extent, IntRect};
 use danqing::canvas::surface::compose_tiles;
 use danqing::canvas::{Brush, Document, Editor, Layer, TileIndex};
-use danqing::imaging::BlendMode;
+use danqing::imaging::morphology::{feather, grown};
+use danqing::imaging::{BlendMode, Mask};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::{FamilyInfo, Preset, Sampling};
@@ -47,6 +48,8 @@ impl Window {
                 system_trash: false,
             },
             settings_path: path("settings.json"),
+            recovery_folder: path("保管"),
+            files: vec![],
             language: Language::ZhCn,
         };
         let ctx = Context::default();
@@ -67,10 +70,12 @@ impl Window {
         let input = RawInput { screen_rect, time: Some(self.time), events, ..RawInput::default() };
         let began = Instant::now();
         let shell = &mut self.shell;
-        let output = self.ctx.run_ui(input, |ui| {
+        let mut output = self.ctx.run_ui(input, |ui| {
             shell.logic(ui.ctx());
             shell.show(ui);
         });
+        // Nobody uploads the letters and thumbnails.
+        output.textures_delta.clear();
         let shapes = self.ctx.tessellate(output.shapes, output.pixels_per_point);
         let spent = began.elapsed().as_secs_f64() * 1e3;
         std::hint::black_box(shapes);
@@ -140,8 +145,13 @@ impl Window {
         ] {
             report(&format!("{engine}, {what}"), times);
         }
+        assert!(self.shell.state().desk.view.is_some(), "the canvas was moved");
         self.key(Key::Num0, Modifiers::COMMAND);
+        let steps = self.shell.state().desk.editor().history().len();
         report(&format!("{engine}, mask stroke (event to tile handed over)"), self.stroke());
+        let desk = &self.shell.state().desk;
+        assert!(desk.editor().history().len() == steps + 1 && !desk.is_drawing(), "the stroke was drawn");
+        println!("{} tiles of mask", desk.document().mask().iter().count());
     }
 }
 
@@ -151,6 +161,18 @@ fn report(what: &str, mut times: Vec<f64>) {
     let at = |share: f64| times.get((last as f64 * share) as usize).copied().unwrap_or(0.0);
     let (median, high, most) = (at(0.5), at(0.99), at(1.0));
     println!("{what}: {} frames, median {median:.2} ms, 99 % {high:.2} ms, most {most:.2} ms", times.len());
+}
+
+/// The commands that change a whole mask, on one as large as the canvas.
+fn growing() {
+    let mut mask = Mask::new(Extent::new(SIDE, SIDE));
+    let places = mask.bytes_mut().iter_mut().enumerate();
+    places.for_each(|(k, value)| *value = if (k / 97) % 3 == 0 { 255 } else { 0 });
+    for (what, work) in [("grown", grown as fn(&Mask, f32) -> Mask), ("feathered", feather)] {
+        let began = Instant::now();
+        std::hint::black_box(work(&mask, 8.0));
+        println!("a mask of the whole canvas {what}: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
+    }
 }
 
 /// The tiles that each event of a colour stroke leaves, put together from three layers.
@@ -206,4 +228,5 @@ fn main() {
     window.round("the engine repaints");
     println!("{} steps came", window.shell.state().forming.as_ref().map_or(0, |forming| forming.serial));
     composing();
+    growing();
 }

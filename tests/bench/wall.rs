@@ -71,6 +71,8 @@ fn main() {
             system_trash: false,
         },
         settings_path: folder.path().join("settings.json"),
+        recovery_folder: folder.path().join("保管"),
+        files: vec![],
         language: Language::ZhCn,
     });
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);

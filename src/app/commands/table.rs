@@ -80,6 +80,18 @@ fn layered(state: &State) -> bool {
     painting_room(state) && state.desk.document().layers().len() > 1
 }
 
+fn begun(state: &State) -> bool {
+    !state.desk.is_fresh()
+}
+
+fn has_recipe(state: &State) -> bool {
+    state.desk.paper.recipe().is_some()
+}
+
+fn has_lost(state: &State) -> bool {
+    !state.filing.lost.is_empty()
+}
+
 fn working(state: &State) -> bool {
     state.ledger.running().is_some()
 }
@@ -124,17 +136,20 @@ macro_rules! table {
 table! {
     File {
         C::NewDocument, Document, [ctrl(K::N)], always;
-        C::OpenFile, Folder, [ctrl(K::O)], studio;
-        C::Save, Save, [ctrl(K::S)], studio;
-        C::SaveAsProject, Save, [ctrl_shift(K::S)], studio;
-        C::Export, Export, [ctrl(K::E)], studio;
+        C::OpenFile, Folder, [ctrl(K::O)], always;
+        C::Save, Save, [ctrl(K::S)], begun;
+        C::SaveAsProject, Save, [ctrl_shift(K::S)], begun;
+        C::Export, Export, [ctrl(K::E)], begun;
         C::SaveAs, Export, [ctrl_alt(K::S)], looking;
         C::OpenFolder, Folder, [], always;
         C::OpenModels, Folder, [], always;
+        C::ShowLost, Document, [], has_lost;
+        C::Leave, Right, [ctrl(K::Q)], always;
     }
     Edit {
         C::Undo, Undo, [ctrl(K::Z)], undoable;
         C::Redo, Redo, [ctrl_shift(K::Z), ctrl(K::Y)], redoable;
+        C::CopyPicture, Duplicate, [ctrl(K::C)], begun;
     }
     Select {
         C::SelectAll, SelectAll, [ctrl(K::A)], painting_room;
@@ -195,6 +210,7 @@ table! {
         C::LookOlder, Right, [key(K::Right)], hanging;
         C::LookAtEasel, Canvas, [], hanging;
         C::ReuseRecipe, Reuse, [key(K::R)], looking;
+        C::TakeRecipe, Reuse, [], has_recipe;
         C::ReuseSeed, Pin, [], looking;
     }
     Tools {
