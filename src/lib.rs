@@ -33,9 +33,13 @@
 //! pass the denoised latent goes through one small matrix to RGB at latent size (`engine::preview`), and on as an
 //! event that may be dropped; the waker asks for a repaint; the texture is uploaded once and scaled by the GPU.
 //!
-//! **From a mask to a repaint.** A mask and a picture travel in the recipe; the pipeline encodes the picture, brings the
-//! mask to latent size and wraps the denoiser, so that every sampler keeps what lies outside; the result is pasted back
-//! through the feathered mask, and pixels outside stay as they were, bit for bit.
+//! **From a brush stroke to a repaint.** Pointer events go through [`canvas::View`] to the tool in the hand
+//! ([`app`]'s desk), which paints through a transaction; what changed is found by comparing documents and sent to the
+//! graphics card tile by tile; releasing the pointer makes one step of the history. Generate hands the clerk's thread a
+//! snapshot of the document; `recipe::inpaint` plans the crop round the mask, its working size, what is denoised and how
+//! the result joins; the pipeline wraps the denoiser with the mask at latent size, so that every sampler keeps what lies
+//! outside; the clerk joins the result, and it is laid on the document it was meant for as a layer, one step. Pixels
+//! outside the soft edge stay as they were, bit for bit.
 //!
 //! # Invariants
 //!
@@ -46,9 +50,12 @@
 //! 3. The window never waits: no file, no decoding, no thumbnail, no lock that a worker can hold.
 //! 4. The worker is a named thread and owns the generator. A panic ends the job, not the program: the generator is built
 //!    anew and the next job works. Cancelling is honoured inside a network pass and skips the decoding.
-//! 5. Every file is written beside its place and renamed over it.
+//! 5. Every file is written beside its place and renamed over it. What is not saved is kept in a journal that a crash at
+//!    any instant leaves readable.
 //! 6. Nothing that a model file contains is executed: pickles are read by an allow-list.
 //! 7. Every per-step latent of a finished job is kept with it.
+//! 8. Pixels of the document change only inside a transaction; one that changed nothing leaves no step. Undoing and
+//!    doing again is bit for bit.
 
 pub mod base;
 pub mod words;

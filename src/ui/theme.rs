@@ -163,8 +163,15 @@ fn style(t: &Tokens, base: Visuals) -> Style {
     spacing.tooltip_width = 40.0 * GRID;
     spacing.combo_height = 40.0 * GRID;
     spacing.icon_width = 18.0;
-    spacing.scroll =
-        ScrollStyle { bar_width: 6.0, floating_width: 3.0, floating_allocated_width: 0.0, ..ScrollStyle::floating() };
+    spacing.scroll = ScrollStyle {
+        bar_width: 6.0,
+        floating_width: 3.0,
+        floating_allocated_width: 0.0,
+        // A bar that is only passed by stays quiet.
+        active_handle_opacity: 0.2,
+        interact_handle_opacity: 0.5,
+        ..ScrollStyle::floating()
+    };
     style.interaction.tooltip_delay = 0.4;
     style.interaction.selectable_labels = false;
     style
