@@ -13,7 +13,7 @@ pub struct LinearPreview {
 }
 
 impl LinearPreview {
-    /// Least squares over samples: `latents` is [samples][channels], `colours` the RGB (in [-1, 1]) beside each. A
+    /// Least squares over samples: `latents` is `[samples][channels]`, `colours` the RGB (in [-1, 1]) beside each. A
     /// small ridge keeps the answer finite when channels depend on each other.
     pub fn fit(channels: usize, latents: &[f32], colours: &[[f32; 3]]) -> Self {
         let n = channels + 1;

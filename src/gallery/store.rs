@@ -46,7 +46,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the index of `folder`, or a fresh one with the reason; see [`schema::open`]. The folder need not be there.
+    /// Opens the index of `folder`, or a fresh one with the reason; see `schema::open`. The folder need not be there.
     ///
     /// # Errors
     /// [`ProblemKind::Internal`] and [`ProblemKind::Unwritable`] if the database fails.

@@ -105,7 +105,8 @@ impl CanvasPanel {
 
         let painter = ui.painter().with_clip_rect(rect);
         frame(&painter, state, &map, t);
-        overlay(&painter, state, &map, t);
+        let near = response.hovered() || state.desk.is_drawing();
+        overlay(&painter, state, &map, near, t);
         self.cursor(ui, &response, state);
     }
 
@@ -358,8 +359,8 @@ fn frame(painter: &Painter, state: &State, map: &Affine, t: &Tokens) {
     painter.text(label, Align2::LEFT_BOTTOM, words, sans(SMALL - 1.0), color);
 }
 
-/// What the tool shows. Light over dark, so that it is seen on any picture.
-fn overlay(painter: &Painter, state: &State, map: &Affine, t: &Tokens) {
+/// What the tool shows; the brush only while the pointer is `near`. Light over dark, so that it is seen on any picture.
+fn overlay(painter: &Painter, state: &State, map: &Affine, near: bool, t: &Tokens) {
     let overlay = state.desk.overlay();
     let (dark, light) = (Color32::from_black_alpha(150), Color32::from_white_alpha(235));
     for line in &overlay.lines {
@@ -378,7 +379,7 @@ fn overlay(painter: &Painter, state: &State, map: &Affine, t: &Tokens) {
         let rect = Rect::from_center_size(point(map, *handle), Vec2::splat(HANDLE));
         painter.rect(rect, 1.0, light, Stroke::new(1.0, t.cinnabar), egui::StrokeKind::Inside);
     }
-    if let Some(circle) = overlay.circle {
+    if let Some(circle) = overlay.circle.filter(|_| near) {
         let middle = point(map, (circle.x, circle.y));
         let radius = ((circle.radius * map.scale()) as f32).max(1.0);
         painter.circle_stroke(middle, radius + 0.75, Stroke::new(1.0, dark));

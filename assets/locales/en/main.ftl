@@ -574,7 +574,6 @@ note-wall-deleted-held = Deleted: { $count }. They rest in .danqing-trash in the
 note-wall-restored = Brought back: { $count }
 note-wall-nothing-to-undo = There is no deletion to undo
 note-wall-no-recipe = This picture does not say how it was made
-note-wall-reused-other-model = Settings are back at the left; the model “{ $model }” is not here, so the present one stays
 note-wall-copied = Picture copied
 note-wall-imported = Brought in: { $count }
 

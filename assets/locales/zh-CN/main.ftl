@@ -574,7 +574,6 @@ note-wall-deleted-held = 已删除 { $count } 幅画，暂存在画廊文件夹�
 note-wall-restored = 拿回了 { $count } 幅画
 note-wall-nothing-to-undo = 没有可以撤销的删除
 note-wall-no-recipe = 这张图没有写下它的画法
-note-wall-reused-other-model = 设定已取回左边；它用的模型「{ $model }」这里没有，仍用现在的模型
 note-wall-copied = 图片已复制
 note-wall-imported = 收进了 { $count } 幅
 

@@ -5,8 +5,9 @@ use super::super::state::{Said, State, View};
 use super::super::update::Effect;
 use super::act::{Act, Step};
 use super::selection::Pick;
-use super::{Ask, Comparison, Wall, take_over};
-use crate::gallery::{EntryId, Request};
+use super::{Ask, Comparison, Wall};
+use crate::app::take_over;
+use crate::gallery::{Details, EntryId, Request};
 
 /// Carries out an act of the gallery; what remains is for the window.
 pub fn carry_out(state: &mut State, act: Act) -> Vec<Effect> {
@@ -50,10 +51,18 @@ fn back(state: &mut State) {
     }
 }
 
+/// Makes what the file says the draft, if it says anything.
+pub(super) fn take_over(state: &mut State, details: &Details) {
+    match &details.recipe {
+        Some(recipe) => take_over::take_over(state, recipe),
+        None => state.say(Said::Note("note-wall-no-recipe", Vec::new())),
+    }
+}
+
 fn reuse(state: &mut State, id: EntryId) {
     match state.wall.details.take_if(|details| details.entry.id == id) {
         Some(details) => {
-            take_over::take_over(state, &details);
+            take_over(state, &details);
             state.wall.details = Some(details);
         }
         None => {

@@ -7,7 +7,6 @@ mod carry_out;
 mod filter;
 mod reports;
 mod selection;
-mod take_over;
 
 pub use act::{Act, Step, pressed};
 pub use caches::Shown;

@@ -2,10 +2,11 @@
 
 use super::super::command::Command;
 use super::super::state::{Said, State};
+use super::Wall;
 use super::act::Act;
 use super::caches::Shown;
+use super::carry_out::take_over;
 use super::selection::Pick;
-use super::{Wall, take_over};
 use crate::base::Problem;
 use crate::gallery::{Deletion, EntryId, Report, Request, Stamp, Thumbnail};
 use crate::imaging::Pixmap;
@@ -61,7 +62,7 @@ pub fn note(state: &mut State, report: Report) {
         Report::Details(Some(details)) => {
             let id = details.entry.id;
             if wall.reusing.take_if(|wanted| *wanted == id).is_some() {
-                take_over::take_over(state, &details);
+                take_over(state, &details);
             }
             if state.wall.looking == Some(id) {
                 state.wall.details = Some(details);

@@ -15,7 +15,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// `kernel` × `kernel`; parameters `weight` [out, in, k, k] and `bias` [out].
+    /// `kernel` × `kernel`; parameters `weight` `[out, in, k, k]` and `bias` `[out]`.
     pub fn load(
         p: &Params<'_>,
         channels: (usize, usize),

@@ -2,7 +2,7 @@
 //!
 //! A picture carries two texts: `parameters` in the form of Stable Diffusion web UI (A1111), which most programs and
 //! picture sites understand, and `danqing`, our own JSON, which is exact. What other programs write is read as well:
-//! one file a program, and a line in [`READERS`].
+//! one file a program, and a line in `READERS`.
 
 mod a1111;
 mod comfyui;
@@ -49,7 +49,7 @@ pub struct ReadRecipe {
     pub precision: Option<Precision>,
     /// What has no field here, or could not be understood, in the order of the text.
     pub extra: Vec<(String, String)>,
-    /// Where it was read: a name of [`READERS`].
+    /// Where it was read: a name of `READERS`.
     pub source: &'static str,
 }
 
