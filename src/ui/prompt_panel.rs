@@ -88,7 +88,10 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     });
     let prompt = field(ui, prompt_id(), &mut state.draft.prompt, &text(language, "hint-prompt"), 4);
     let prompt = prompt.accessible_name(text(language, "label-prompt"));
-    tip_text(prompt, &text(language, "tip-prompt"), None);
+    // Who writes needs no help, and what lies below the field must stay in sight.
+    if !prompt.has_focus() {
+        tip_text(prompt, &text(language, "tip-prompt"), None);
+    }
     style_chips::show(ui, state, out);
 
     let able = state.model().is_none_or(|model| model.family.abilities.negative_prompt);
@@ -104,7 +107,9 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
         let hint = text(language, "hint-negative");
         let negative = field(ui, negative_id(), &mut state.draft.negative, &hint, 2);
         let negative = negative.accessible_name(text(language, "label-negative"));
-        tip_text(negative, &text(language, "tip-negative"), None);
+        if !negative.has_focus() {
+            tip_text(negative, &text(language, "tip-negative"), None);
+        }
     }
 }
 
