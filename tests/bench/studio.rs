@@ -1,20 +1,25 @@
 //! What the studio costs the processor: whole frames of the window on a canvas of 4096 × 4096 (panning, zooming, a mask
 //! stroke of about 2,000 dabs), with the engine at rest and while it repaints, and the tiles of a colour stroke put
-//! together. The graphics card's part is not in it. `cargo bench --bench studio`.
+//! together. The graphics card's part is not in it. `cargo bench --bench studio [-- MODEL]`.
+//!
+//! MODEL is a diffusers folder: with it the real engine repaints, too, on all cores, and the frames come sixty a second.
 
 use danqing::app::settings::Settings;
 use danqing::base::{Extent, IntRect};
+use danqing::canvas::openraster::document::write_document;
 use danqing::canvas::surface::compose_tiles;
 use danqing::canvas::{Brush, Document, Editor, Layer, TileIndex};
+use danqing::engine::{CandleGenerator, EngineFolders};
 use danqing::imaging::morphology::{feather, grown};
-use danqing::imaging::{BlendMode, Mask};
+use danqing::imaging::{BlendMode, Mask, Pixmap};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
-use danqing::recipe::{FamilyInfo, Preset, Sampling};
+use danqing::recipe::{FamilyInfo, Generator, Preset, Sampling};
 use danqing::tools::{Context as Hand, Modifiers as Held, PointerEvent, ToolId, ToolSettings};
 use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::Language;
 use egui::{Context, Event, Id, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, pos2, vec2};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const SIDE: u32 = 4096;
@@ -24,21 +29,36 @@ struct Window {
     ctx: Context,
     shell: Shell,
     time: f64,
+    /// Frames are shown sixty a second, and between them the window sleeps.
+    paced: bool,
     _folder: tempfile::TempDir,
 }
 
 impl Window {
-    fn open() -> Self {
+    /// With the real engine and this model, or with the one that pauses instead of painting.
+    fn open(model: Option<&Path>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         let sampling = Sampling { steps: 1000, ..Preset::Article.sampling(7.0) };
-        let size = Some(Extent::new(SIDE, SIDE));
-        let settings = Settings { prompt: "山".into(), size, sampling: Some(sampling), ..Settings::default() };
+        let settings = Settings { prompt: "山".into(), sampling: Some(sampling), ..Settings::default() };
         settings.write(&path("settings.json")).expect("a folder that can be written");
-        let family = FamilyInfo { most_area: u64::from(SIDE) * u64::from(SIDE), ..fake_family() };
+        let canvas = path("画.ora");
+        let blank = Document::blank(Extent::new(SIDE, SIDE), "底").expect("a sensible size");
+        write_document(&canvas, &blank, &Pixmap::new(Extent::new(SIDE, SIDE)), &[]).expect("room for a file");
+        let folders = EngineFolders { models: vec![], cache: path("cache") };
+        let (name, family) = match model {
+            Some(model) => (model.to_owned(), folders.family(model).expect("a model that is understood")),
+            None => ("fake".into(), FamilyInfo { most_area: u64::from(SIDE) * u64::from(SIDE), ..fake_family() }),
+        };
+        let real = model.is_some();
         let setup = Setup {
-            factory: Box::new(|| Ok(Box::new(FakeGenerator::new().with_delay(Duration::from_millis(100))))),
-            models: vec![("模型".into(), "fake".into(), family)],
+            factory: Box::new(move || {
+                let fake = || FakeGenerator::new().with_delay(Duration::from_millis(100));
+                let generator: Box<dyn Generator> =
+                    if real { Box::new(CandleGenerator::new(folders.clone())) } else { Box::new(fake()) };
+                Ok(generator)
+            }),
+            models: vec![("模型".into(), name, family)],
             faults: vec![],
             models_folder: path("模型"),
             gallery: danqing::gallery::Place {
@@ -49,14 +69,18 @@ impl Window {
             },
             settings_path: path("settings.json"),
             recovery_folder: path("保管"),
-            files: vec![],
+            files: vec![canvas],
             language: Language::ZhCn,
         };
         let ctx = Context::default();
         prepare(&ctx);
         let shell = Shell::new(&ctx, None, setup);
-        let mut window = Self { ctx, shell, time: 0.0, _folder: folder };
-        window.key(Key::N, Modifiers::COMMAND);
+        let mut window = Self { ctx, shell, time: 0.0, paced: real, _folder: folder };
+        let began = Instant::now();
+        while window.shell.state().desk.document().extent() != Extent::new(SIDE, SIDE) {
+            window.frame(vec![]);
+            assert!(began.elapsed() < Duration::from_secs(60), "{:?}", window.shell.state().messages);
+        }
         for _ in 0..20 {
             window.frame(vec![]);
         }
@@ -79,6 +103,9 @@ impl Window {
         let shapes = self.ctx.tessellate(output.shapes, output.pixels_per_point);
         let spent = began.elapsed().as_secs_f64() * 1e3;
         std::hint::black_box(shapes);
+        if self.paced {
+            std::thread::sleep(Duration::from_micros(16_667).saturating_sub(began.elapsed()));
+        }
         spent
     }
 
@@ -213,20 +240,32 @@ fn composing() {
     println!("all {} tiles put together: {:.0} ms", all.len(), began.elapsed().as_secs_f64() * 1e3);
 }
 
-fn main() {
-    let mut window = Window::open();
+/// The window's frames with the engine at rest and while it repaints; `engine` is what to call it.
+fn frames(model: Option<&Path>, engine: &str) {
+    let mut window = Window::open(model);
     // The pointer is over the canvas, and nothing has the focus.
     let middle = pos2(SCREEN[0] / 2.0, SCREEN[1] / 2.0);
     window.frame(vec![Event::PointerMoved(middle)]);
-    window.round("the engine rests");
+    window.round(&format!("{engine} rests"));
     window.key(Key::Enter, Modifiers::COMMAND);
     let start = Instant::now();
     while window.shell.state().forming.as_ref().is_none_or(|forming| forming.previews.is_empty()) {
         window.frame(vec![]);
-        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", window.shell.state().messages);
+        assert!(start.elapsed() < Duration::from_secs(300), "{:?}", window.shell.state().messages);
     }
-    window.round("the engine repaints");
-    println!("{} steps came", window.shell.state().forming.as_ref().map_or(0, |forming| forming.serial));
+    let before = window.shell.state().forming.as_ref().map_or(0, |forming| forming.serial);
+    window.round(&format!("{engine} repaints"));
+    let forming = window.shell.state().forming.as_ref();
+    println!("{} steps came meanwhile", forming.map_or(0, |forming| forming.serial).saturating_sub(before));
+    assert!(forming.is_some(), "it is still at work");
+}
+
+fn main() {
+    let model = std::env::args().skip(1).find(|a| !a.starts_with("--")).map(PathBuf::from);
+    frames(None, "the fake engine");
+    if let Some(model) = &model {
+        frames(Some(model), "the real engine");
+    }
     composing();
     growing();
 }
