@@ -108,7 +108,7 @@ hint-negative = What you do not want, such as: 模糊，水印
 hint-seed = Random each time
 hint-seed-last = Random, last { $seed }
 
-tip-prompt = The models think in Chinese: words or a line of a poem, and after a comma the medium, such as 水墨 (ink) or 油画 (oil).
+tip-prompt = The models think in Chinese: words or a line of a poem, and after a comma the medium, such as 水墨 (ink) or 油画 (oil). (word:1.2) counts for more, [word] for less.
 tip-negative = What shall not be in the picture.
 tip-manner = A sampler, a number of steps and a schedule that go well together.
 tip-batch = How many to paint at once; each takes the next seed.
