@@ -238,7 +238,8 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             let Some(place) = place else { return };
             let (patch, at) = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
-            let texts = to_texts(&recipe, recipe.seed, 0, &model);
+            // These are of the whole document from then on.
+            let texts = to_texts(&recipe, recipe.seed, 0, &model, None);
             let name = layer_name(&recipe.prompt);
             tell(Report::Joined { name, patch: Arc::new(patch), at, fills, sheet, texts });
         }
@@ -323,18 +324,18 @@ fn thumbnail(picture: &Pixmap) -> Pixmap {
 }
 
 /// Writes the picture with its recipe.
-fn write(path: &Path, Painting { picture, recipe, model, .. }: &Painting) -> Result<(), Problem> {
-    write_png(path, picture, &to_texts(recipe, recipe.seed, 0, model))
+fn write(path: &Path, Painting { picture, recipe, model, spot, .. }: &Painting) -> Result<(), Problem> {
+    write_png(path, picture, &to_texts(recipe, recipe.seed, 0, model, *spot))
 }
 
 /// Saves under the first name that is free.
 fn keep(folder: &Path, painting: &Painting) -> Result<PathBuf, Problem> {
     let refused = |error| Problem::new(ProblemKind::Unwritable).at(folder).detail(error);
     std::fs::create_dir_all(folder).map_err(refused)?;
-    let Painting { picture, recipe, model, .. } = painting;
+    let Painting { picture, recipe, model, spot, .. } = painting;
     let name = file_name(recipe);
     let names = (1u32..).map(|number| if number == 1 { format!("{name}.png") } else { format!("{name}-{number}.png") });
-    write_newly(folder, names, |writer| encode_png(writer, picture, &to_texts(recipe, recipe.seed, 0, model)))
+    write_newly(folder, names, |writer| encode_png(writer, picture, &to_texts(recipe, recipe.seed, 0, model, *spot)))
 }
 
 /// The prompt's beginning and the seed, without what file systems forbid: `大漠孤烟直，长河落日圆-42`.
@@ -364,6 +365,7 @@ mod tests {
             file: None,
             trail: Default::default(),
             place: None,
+            spot: None,
         }
     }
 
