@@ -5,17 +5,33 @@
 use super::families::Model;
 use super::interrupt::Interrupt;
 use super::nets::ops::{Pass, with_values};
+use super::nets::unet::Heard;
 use super::schedules::Prediction;
 use candle_core::Tensor;
 
 /// What the network listens to.
 pub struct Conditioning {
-    /// The prompt, [1, tokens, width].
-    pub text: Tensor,
-    /// The negative prompt, of the same shape.
-    pub negative: Tensor,
-    /// Guidance scale; at 1 the negative prompt is not looked at.
-    pub guidance: f64,
+    /// Negative prompt and prompt, or the prompt alone where there is no guidance.
+    heard: Heard,
+    /// Guidance scale, where there is guidance.
+    guidance: Option<f64>,
+}
+
+impl Conditioning {
+    /// Texts [1, tokens, width], of one length; the negative one is not looked at with a guidance scale of 1 or less.
+    pub fn new(
+        model: &dyn Model,
+        pass: &Pass,
+        (text, negative): (&Tensor, &Tensor),
+        guidance: f64,
+    ) -> Result<Self, Interrupt> {
+        let guidance = Some(guidance).filter(|scale| *scale > 1.0);
+        let heard = match guidance {
+            Some(_) => model.listen(pass, &Tensor::cat(&[negative, text], 0)?)?,
+            None => model.listen(pass, text)?,
+        };
+        Ok(Self { heard, guidance })
+    }
 }
 
 /// Network, guidance: one estimate of the clean latent.
@@ -31,23 +47,21 @@ pub fn denoise(
     timestep: f64,
 ) -> Result<Tensor, Interrupt> {
     let scale = 1.0 / (sigma * sigma + 1.0).sqrt();
-    let guided = conditioning.guidance > 1.0;
-    let text =
-        if guided { Tensor::cat(&[&conditioning.negative, &conditioning.text], 0)? } else { conditioning.text.clone() };
     let mut pictures = Vec::new();
     for i in 0..x.dim(0)? {
         let x = x.narrow(0, i, 1)?;
         let input = (&x * scale)?;
-        let input = if guided { Tensor::cat(&[&input, &input], 0)? } else { input };
-        let raw = model.predict(pass, &input, timestep, &text)?;
+        let input = if conditioning.guidance.is_some() { Tensor::cat(&[&input, &input], 0)? } else { input };
+        let raw = model.predict(pass, &input, timestep, &conditioning.heard)?;
         if !with_values(&raw, |v| v.iter().all(|v| v.is_finite()))? {
             return Err(Interrupt::NotANumber("UNet"));
         }
-        let prediction = if guided {
-            let (without, with) = (raw.narrow(0, 0, 1)?, raw.narrow(0, 1, 1)?);
-            (&without + ((with - &without)? * conditioning.guidance)?)?
-        } else {
-            raw
+        let prediction = match conditioning.guidance {
+            Some(scale) => {
+                let (without, with) = (raw.narrow(0, 0, 1)?, raw.narrow(0, 1, 1)?);
+                (&without + ((with - &without)? * scale)?)?
+            }
+            None => raw,
         };
         pictures.push(match model.noise().prediction {
             Prediction::Epsilon => (&x - (prediction * sigma)?)?,

@@ -28,8 +28,8 @@ fn check(need: u64, what: &str) -> Result<(), Problem> {
 pub fn check_model(folder: &ModelFolder, precision: Precision) -> Result<(), Problem> {
     let on_disk: u64 = folder.components.iter().map(|c| crate::catalog::folder::size_of(&c.weights)).sum();
     let need = match precision {
-        Precision::Auto | Precision::F32 => on_disk,
-        Precision::Bf16 | Precision::F16 => on_disk / 2,
+        Precision::F32 => on_disk,
+        Precision::Auto | Precision::Bf16 | Precision::F16 | Precision::Int8 => on_disk / 2,
     };
     check(need, "model")
 }

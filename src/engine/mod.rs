@@ -126,11 +126,7 @@ impl Generator for CandleGenerator {
         let mut output = pipeline::paint(loaded.model.as_ref(), &loaded.preview, &device, recipe, progress)?;
         output.timings.load_s = load_s;
         output.timings.threads = rayon::current_num_threads();
-        output.timings.precision = match recipe.precision {
-            Precision::Auto if device.is_cpu() => Precision::F32.name(),
-            Precision::Auto => Precision::F16.name(),
-            other => other.name(),
-        };
+        output.timings.precision = weights::effective(recipe.precision, &device).name();
         Ok(output)
     }
 }

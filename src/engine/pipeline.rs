@@ -32,11 +32,8 @@ pub fn paint(
     let began = Instant::now();
     proceed(progress.phase(Phase::Encoding))?;
     let encode = |text: &str| model.encode_text(&pass, text, recipe.text);
-    let conditioning = Conditioning {
-        text: encode(&recipe.prompt)?,
-        negative: encode(&recipe.negative)?,
-        guidance: recipe.sampling.guidance,
-    };
+    let texts = (&encode(&recipe.prompt)?, &encode(&recipe.negative)?);
+    let conditioning = Conditioning::new(model, &pass, texts, recipe.sampling.guidance)?;
     let mut start = Start::new(model, &pass, device, recipe)?;
     output.timings.encode_s = began.elapsed().as_secs_f64();
 
@@ -44,6 +41,8 @@ pub fn paint(
     let latent = sample(model, preview, &pass, recipe, &conditioning, &mut start, progress, &mut output)?;
 
     let began = Instant::now();
+    drop(conditioning);
+    pass.pool.trim();
     proceed(progress.phase(Phase::Decoding))?;
     for i in 0..latent.dim(0).map_err(Interrupt::from)? {
         let one = latent.narrow(0, i, 1).map_err(Interrupt::from)?;

@@ -3,6 +3,10 @@
 use crate::base::{Problem, ProblemKind};
 use crate::catalog::{Dtype, ModelFolder, WeightsSet, open_all};
 use crate::engine::interrupt::Interrupt;
+use crate::engine::kernels::Isa;
+use crate::engine::kernels::packed::Precision as Products;
+use crate::engine::nets::native::{Format, Scheme};
+use crate::engine::nets::ops::Place;
 use crate::recipe::{Cancel, Phase, Precision, Stop};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
@@ -19,19 +23,51 @@ pub struct Loader<'a> {
     pub report: &'a mut dyn FnMut(Phase) -> ControlFlow<Stop>,
 }
 
-impl Loader<'_> {
-    /// The format that parameters are kept in.
-    fn storage(&self) -> DType {
-        match (self.precision, self.device.is_cpu()) {
-            (Precision::F32, _) | (Precision::Auto, true) => DType::F32,
-            (Precision::Bf16, _) => DType::BF16,
-            (Precision::F16, _) | (Precision::Auto, false) => DType::F16,
-        }
+/// How networks compute on a processor with these instructions when `precision` is asked for.
+///
+/// Bytes are multiplied where the processor has instructions for it (VNNI), bf16 where it has those; elsewhere neither
+/// is faster than f32.
+pub fn scheme(precision: Precision, isa: Isa) -> Scheme {
+    let full = Scheme::full(isa);
+    let half = if isa.has_bf16() { Scheme { activations: Format::Bf16, products: Products::Bf16, isa } } else { full };
+    match precision {
+        Precision::F32 => full,
+        Precision::Bf16 | Precision::F16 => half,
+        Precision::Int8 => Scheme { products: Products::Int8, ..half },
+        Precision::Auto if isa.has_vnni() => Scheme { products: Products::Int8, ..half },
+        Precision::Auto => half,
     }
+}
 
-    /// The format that networks compute in: on the CPU always f32 (half formats save memory there, not time).
-    pub fn activations(&self) -> DType {
-        if self.device.is_cpu() { DType::F32 } else { self.storage() }
+/// What a model comes to on a device: the precision that [`Precision::Auto`] stands for.
+pub fn effective(precision: Precision, device: &Device) -> Precision {
+    if !device.is_cpu() {
+        return match precision {
+            Precision::Auto | Precision::Int8 => Precision::F16,
+            other => other,
+        };
+    }
+    let scheme = scheme(precision, Isa::best());
+    match scheme.products {
+        Products::F32 => Precision::F32,
+        Products::Bf16 => Precision::Bf16,
+        Products::Int8 => Precision::Int8,
+    }
+}
+
+impl Loader<'_> {
+    /// Where and how a part computes. Only the UNet, which runs many times, is worth less than what its activations
+    /// are; a text is worth f32.
+    fn place(&self, part: &str) -> Place {
+        if !self.device.is_cpu() {
+            return Place::Plain(match effective(self.precision, &self.device) {
+                Precision::F32 => DType::F32,
+                Precision::Bf16 => DType::BF16,
+                _ => DType::F16,
+            });
+        }
+        let scheme = scheme(self.precision, Isa::best());
+        Place::Native(if part == "unet" { scheme } else { scheme.unquantised() })
     }
 
     /// Opens the weights of a part; a pickle is converted first, once.
@@ -53,8 +89,7 @@ impl Loader<'_> {
                 report(Phase::Converting { fraction })
             }
         })?;
-        let dtype = self.storage();
-        Ok(Weights { set, device: self.device.clone(), dtype, cancel: self.cancel.clone() })
+        Ok(Weights { set, device: self.device.clone(), place: self.place(part), cancel: self.cancel.clone() })
     }
 }
 
@@ -62,7 +97,7 @@ impl Loader<'_> {
 pub struct Weights {
     set: WeightsSet,
     device: Device,
-    dtype: DType,
+    place: Place,
     cancel: Cancel,
 }
 
@@ -71,11 +106,16 @@ impl Weights {
         self.set.contains(name)
     }
 
-    /// The tensor `name`, which must have `shape`, in the loader's format on its device.
+    /// Where the part computes.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The values of the tensor `name`, which must have `shape`.
     ///
     /// # Errors
     /// [`ProblemKind::WeightsMismatch`] if it is absent or of another shape or kind, [`ProblemKind::Cancelled`].
-    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, Problem> {
+    pub fn source(&self, name: &str, shape: &[usize]) -> Result<Source<'_>, Problem> {
         if self.cancel.is_requested() {
             return Err(Problem::new(ProblemKind::Cancelled));
         }
@@ -90,20 +130,84 @@ impl Weights {
         if view.shape != shape {
             return Err(mismatch(&format!("{:?}", view.shape)));
         }
+        let row = shape.iter().skip(1).product();
+        let numbers = match view.dtype {
+            Dtype::F32 => Numbers::F32(view.bytes.as_chunks::<4>().0),
+            Dtype::F16 => Numbers::F16(view.bytes.as_chunks::<2>().0),
+            Dtype::BF16 => Numbers::Bf16(view.bytes.as_chunks::<2>().0),
+            other => return Err(mismatch(&format!("{other:?}"))),
+        };
+        Ok(Source { numbers, row, rows: shape.first().copied().unwrap_or(1) })
+    }
+
+    /// The tensor `name`, which must have `shape`, on the device; in f32 on the processor.
+    ///
+    /// # Errors
+    /// As [`Self::source`], and [`ProblemKind::OutOfMemory`].
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, Problem> {
+        let source = self.source(name, shape)?;
         let count = shape.iter().product();
         let mut values: Vec<f32> = Vec::new();
         let refused = |_| Problem::from(Interrupt::OutOfMemory(count * size_of::<f32>()));
         values.try_reserve_exact(count).map_err(refused)?;
-        match view.dtype {
-            Dtype::F32 => values.extend(view.bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))),
-            Dtype::F16 => values.extend(view.bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
-            Dtype::BF16 => {
-                values.extend(view.bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()))
-            }
-            other => return Err(mismatch(&format!("{other:?}"))),
-        }
+        values.resize(count, 0.0);
+        source.fill(0, &mut values);
         let problem = |e: candle_core::Error| Problem::from(Interrupt::from(e));
         let tensor = Tensor::from_vec(values, shape, &Device::Cpu).map_err(problem)?;
-        tensor.to_dtype(self.dtype).and_then(|t| t.to_device(&self.device)).map_err(problem)
+        match self.place {
+            Place::Native(_) => Ok(tensor),
+            Place::Plain(dtype) => tensor.to_dtype(dtype).and_then(|t| t.to_device(&self.device)).map_err(problem),
+        }
+    }
+}
+
+/// A stored tensor, little-endian.
+#[derive(Clone, Copy)]
+enum Numbers<'a> {
+    F32(&'a [[u8; 4]]),
+    F16(&'a [[u8; 2]]),
+    Bf16(&'a [[u8; 2]]),
+}
+
+/// The values of a tensor, read as f32 from where they are stored.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    numbers: Numbers<'a>,
+    /// Values of an entry of the first dimension.
+    row: usize,
+    rows: usize,
+}
+
+impl Source<'_> {
+    /// Entries of the first dimension.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// One of them.
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        self.fill(row * self.row, out);
+    }
+
+    /// All values.
+    pub fn all(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.rows * self.row];
+        self.fill(0, &mut values);
+        values
+    }
+
+    /// Values from the `first` one on.
+    fn fill(&self, first: usize, out: &mut [f32]) {
+        match self.numbers {
+            Numbers::F32(from) => {
+                out.iter_mut().zip(from.iter().skip(first)).for_each(|(o, b)| *o = f32::from_le_bytes(*b))
+            }
+            Numbers::F16(from) => {
+                out.iter_mut().zip(from.iter().skip(first)).for_each(|(o, b)| *o = f16::from_le_bytes(*b).to_f32());
+            }
+            Numbers::Bf16(from) => {
+                out.iter_mut().zip(from.iter().skip(first)).for_each(|(o, b)| *o = bf16::from_le_bytes(*b).to_f32());
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ mod taiyi;
 
 use super::interrupt::Interrupt;
 use super::nets::ops::Pass;
+use super::nets::unet::Heard;
 use super::schedules::NoiseTable;
 use super::weights::Loader;
 use crate::base::{Problem, ProblemKind};
@@ -25,8 +26,11 @@ pub trait Model: Send {
     /// One text, weights in brackets understood, to what the network listens to: [1, tokens, width].
     fn encode_text(&self, pass: &Pass, text: &str, options: TextOptions) -> Result<Tensor, Interrupt>;
 
-    /// The raw prediction: x [batch, channels, h, w] of unit variance, text [batch, tokens, width]; the same shape as x.
-    fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, text: &Tensor) -> Result<Tensor, Interrupt>;
+    /// What the network hears of texts [batch, tokens, width]: worked out once a job.
+    fn listen(&self, pass: &Pass, texts: &Tensor) -> Result<Heard, Interrupt>;
+
+    /// The raw prediction: x [batch, channels, h, w] of unit variance, heard texts of the same batch; the same shape as x.
+    fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, texts: &Heard) -> Result<Tensor, Interrupt>;
 
     /// A picture [1, 3, H, W] in [-1, 1] to mean and standard deviation of its latent, scaled as the network sees it.
     fn encode_picture(&self, pass: &Pass, picture: &Tensor) -> Result<(Tensor, Tensor), Interrupt>;

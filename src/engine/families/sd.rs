@@ -5,11 +5,11 @@ use crate::catalog::ModelFolder;
 use crate::engine::interrupt::Interrupt;
 use crate::engine::nets::Params;
 use crate::engine::nets::ops::Pass;
-use crate::engine::nets::unet::{Unet, UnetConfig};
+use crate::engine::nets::unet::{Heard, Unet, UnetConfig};
 use crate::engine::nets::vae::{Vae, VaeConfig};
 use crate::engine::schedules::NoiseTable;
 use crate::engine::weights::Loader;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -30,8 +30,6 @@ pub struct Core {
     vae: Vae,
     scaling: f64,
     pub noise: Arc<NoiseTable>,
-    /// The number format of the networks' activations.
-    dtype: DType,
 }
 
 impl Core {
@@ -40,23 +38,26 @@ impl Core {
         let noise = NoiseTable::from_config(folder.scheduler.as_ref().ok_or_else(missing)?)?;
         let unet_config: UnetConfig = config(folder, "unet")?;
         let vae_config: VaeConfig = config(folder, "vae")?;
-        let dtype = loader.activations();
         let unet = Unet::load(&Params::root(&loader.open(folder, "unet")?), &unet_config)?;
         let vae = Vae::load(&Params::root(&loader.open(folder, "vae")?), &vae_config)?;
-        Ok(Self { unet, vae, scaling: vae_config.scaling_factor, noise: Arc::new(noise), dtype })
+        Ok(Self { unet, vae, scaling: vae_config.scaling_factor, noise: Arc::new(noise) })
     }
 
-    pub fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, text: &Tensor) -> Result<Tensor, Interrupt> {
-        self.unet.forward(pass, &x.to_dtype(self.dtype)?, timestep, text)
+    pub fn listen(&self, pass: &Pass, texts: &Tensor) -> Result<Heard, Interrupt> {
+        self.unet.listen(pass, texts)
+    }
+
+    pub fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, texts: &Heard) -> Result<Tensor, Interrupt> {
+        self.unet.forward(pass, x, timestep, texts)
     }
 
     pub fn encode(&self, pass: &Pass, picture: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {
-        let (mean, log_variance) = self.vae.encode(pass, &picture.to_dtype(self.dtype)?)?;
+        let (mean, log_variance) = self.vae.encode(pass, picture)?;
         let deviation = (log_variance * 0.5)?.exp()?;
         Ok(((mean * self.scaling)?, (deviation * self.scaling)?))
     }
 
     pub fn decode(&self, pass: &Pass, latent: &Tensor) -> Result<Tensor, Interrupt> {
-        self.vae.decode(pass, &(latent * (1.0 / self.scaling))?.to_dtype(self.dtype)?)
+        self.vae.decode(pass, &(latent * (1.0 / self.scaling))?)
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::interrupt::Interrupt;
 use crate::engine::nets::Params;
 use crate::engine::nets::bert::{Bert, BertConfig};
 use crate::engine::nets::ops::Pass;
-use crate::engine::nets::unet::UnetConfig;
+use crate::engine::nets::unet::{Heard, UnetConfig};
 use crate::engine::nets::vae::VaeConfig;
 use crate::engine::schedules::NoiseTable;
 use crate::engine::tokenizer::{BertTokenizer, Tokens};
@@ -130,8 +130,12 @@ impl Model for Taiyi {
         emphasised(&states, &empty, &tokens.weights)
     }
 
-    fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, text: &Tensor) -> Result<Tensor, Interrupt> {
-        self.core.predict(pass, x, timestep, text)
+    fn listen(&self, pass: &Pass, texts: &Tensor) -> Result<Heard, Interrupt> {
+        self.core.listen(pass, texts)
+    }
+
+    fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, texts: &Heard) -> Result<Tensor, Interrupt> {
+        self.core.predict(pass, x, timestep, texts)
     }
 
     fn encode_picture(&self, pass: &Pass, picture: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {

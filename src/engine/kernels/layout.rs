@@ -1,65 +1,153 @@
-//! Moves of memory: transposition of feature maps to tokens and back, nearest upsampling.
+//! Moves of memory, of elements of any kind: NCHW to NHWC and back, nearest upsampling, joining by channels.
 
+use crate::engine::kernels::Stop;
 use rayon::prelude::*;
 
-/// `out[b, j, i] = x[b, i, j]` for each of the batch: [rows, columns] to [columns, rows], in cache-sized squares.
-pub fn transpose(out: &mut [f32], x: &[f32], rows: usize, columns: usize) {
-    const SIDE: usize = 32;
-    if rows == 0 || columns == 0 {
-        return;
-    }
+/// Bytes that one task moves.
+const TASK: usize = 1 << 19;
+
+/// Rows of `bytes` bytes that one task takes.
+fn rows_of(bytes: usize) -> usize {
+    (TASK / bytes.max(1)).max(1)
+}
+
+/// `out[b, j, i] = x[b, i, j]` for each of the batch: [rows, columns] to [columns, rows], in cache-sized squares. With
+/// rows = channels and columns = height·width it takes NCHW to NHWC; the other way round, back.
+pub fn transpose<T: Copy + Send + Sync>(
+    out: &mut [T],
+    x: &[T],
+    (rows, columns): (usize, usize),
+    stop: Stop<'_>,
+) -> bool {
+    const SIDE: usize = 16;
+    assert!(out.len() == x.len(), "transpose: result of another size");
     let size = rows * columns;
-    for (out, x) in out.chunks_exact_mut(size).zip(x.chunks_exact(size)) {
-        out.par_chunks_mut(SIDE * rows).enumerate().for_each(|(band, out)| {
-            let first = band * SIDE;
+    if size == 0 {
+        return !stop();
+    }
+    assert!(x.len().is_multiple_of(size), "transpose: matrices are not whole");
+    let band = rows_of(rows * size_of::<T>()).next_multiple_of(SIDE);
+    let bands = out.chunks_exact_mut(size).zip(x.chunks_exact(size));
+    let bands: Vec<_> =
+        bands.flat_map(|(out, x)| out.chunks_mut(band * rows).enumerate().map(move |(i, o)| (i, o, x))).collect();
+    bands.into_par_iter().for_each(|(index, out, x)| {
+        if stop() {
+            return;
+        }
+        for (strip, out) in out.chunks_mut(SIDE * rows).enumerate() {
+            let first = index * band + strip * SIDE;
             let width = out.len() / rows;
             for top in (0..rows).step_by(SIDE) {
                 let bottom = (top + SIDE).min(rows);
-                for j in 0..width {
-                    for i in top..bottom {
-                        out[j * rows + i] = x[i * columns + first + j];
+                for (j, out) in out.chunks_exact_mut(rows).enumerate().take(width) {
+                    for (i, o) in (top..bottom).zip(&mut out[top..bottom]) {
+                        *o = x[i * columns + first + j];
                     }
                 }
             }
-        });
-    }
+        }
+    });
+    !stop()
 }
 
-/// Doubles height and width of `planes` by repeating pixels.
-pub fn upsample_nearest_2x(out: &mut [f32], x: &[f32], height: usize, width: usize) {
-    let size = height * width;
-    if size == 0 {
-        return;
+/// Doubles height and width of [images·height, width, channels] by repeating pixels.
+pub fn upsample_nearest_2x<T: Copy + Send + Sync>(
+    out: &mut [T],
+    x: &[T],
+    (width, channels): (usize, usize),
+    stop: Stop<'_>,
+) -> bool {
+    let line = width * channels;
+    assert!(out.len() == 4 * x.len(), "upsampling: result of another size");
+    if line == 0 || x.is_empty() {
+        return !stop();
     }
-    out.par_chunks_mut(4 * size).zip(x.par_chunks(size)).for_each(|(out, x)| {
-        for (pair, row) in out.chunks_exact_mut(4 * width).zip(x.chunks_exact(width)) {
-            let (first, second) = pair.split_at_mut(2 * width);
-            for (o, v) in first.chunks_exact_mut(2).zip(row) {
-                o.fill(*v);
+    assert!(x.len().is_multiple_of(line), "upsampling: lines are not whole");
+    let lines = rows_of(4 * line * size_of::<T>());
+    out.par_chunks_mut(4 * line * lines).zip(x.par_chunks(line * lines)).for_each(|(out, x)| {
+        if stop() {
+            return;
+        }
+        for (pair, x) in out.chunks_exact_mut(4 * line).zip(x.chunks_exact(line)) {
+            let (first, second) = pair.split_at_mut(2 * line);
+            for (two, pixel) in first.chunks_exact_mut(2 * channels).zip(x.chunks_exact(channels)) {
+                let (left, right) = two.split_at_mut(channels);
+                left.copy_from_slice(pixel);
+                right.copy_from_slice(pixel);
             }
             second.copy_from_slice(first);
         }
     });
+    !stop()
+}
+
+/// Joins rows side by side: each part is rows of so many columns.
+pub fn concat<T: Copy + Send + Sync>(out: &mut [T], parts: &[(&[T], usize)], stop: Stop<'_>) -> bool {
+    let columns: usize = parts.iter().map(|p| p.1).sum();
+    if columns == 0 || out.is_empty() {
+        return !stop();
+    }
+    let rows = out.len() / columns;
+    assert!(out.len() == rows * columns, "concat: rows are not whole");
+    assert!(parts.iter().all(|(x, n)| x.len() == rows * n), "concat: parts of other lengths");
+    let band = rows_of(columns * size_of::<T>());
+    out.par_chunks_mut(band * columns).enumerate().for_each(|(i, out)| {
+        if stop() {
+            return;
+        }
+        for (r, out) in out.chunks_exact_mut(columns).enumerate() {
+            let mut from = 0;
+            for (x, n) in parts {
+                out[from..from + n].copy_from_slice(&x[(i * band + r) * n..][..*n]);
+                from += n;
+            }
+        }
+    });
+    !stop()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::kernels::GO;
 
     #[test]
     fn transposing_twice_is_nothing() {
-        let x: Vec<f32> = (0..2 * 45 * 70).map(|v| v as f32).collect();
-        let (mut once, mut twice) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        transpose(&mut once, &x, 45, 70);
-        assert_eq!(once[1], x[70]);
-        transpose(&mut twice, &once, 70, 45);
-        assert_eq!(twice, x);
+        for (batch, rows, columns) in [(2, 45, 70), (1, 1, 5), (3, 16, 16), (1, 320, 1023), (2, 3, 4000)] {
+            let x: Vec<f32> = (0..batch * rows * columns).map(|v| v as f32).collect();
+            let (mut once, mut twice) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+            assert!(transpose(&mut once, &x, (rows, columns), GO));
+            for (i, v) in once.iter().enumerate() {
+                let (b, r, c) = (i / (rows * columns), i % rows, i / rows % columns);
+                assert_eq!(*v, x[b * rows * columns + r * columns + c]);
+            }
+            assert!(transpose(&mut twice, &once, (columns, rows), GO));
+            assert_eq!(twice, x);
+        }
     }
 
     #[test]
     fn upsampling_repeats_each_pixel_four_times() {
-        let mut out = vec![0.0; 16];
-        upsample_nearest_2x(&mut out, &[1.0, 2.0, 3.0, 4.0], 2, 2);
-        assert_eq!(out, [1., 1., 2., 2., 1., 1., 2., 2., 3., 3., 4., 4., 3., 3., 4., 4.]);
+        let x: Vec<u16> = (0..2 * 3 * 5 * 7).collect();
+        let mut out = vec![0; x.len() * 4];
+        assert!(upsample_nearest_2x(&mut out, &x, (5, 7), GO));
+        for (i, v) in out.iter().enumerate() {
+            let (line, column, channel) = (i / 70, i / 7 % 10, i % 7);
+            assert_eq!(*v, x[(line / 2 * 5 + column / 2) * 7 + channel]);
+        }
+    }
+
+    #[test]
+    fn parts_lie_side_by_side() {
+        let mut out = [0u8; 12];
+        assert!(concat(&mut out, &[(&[1, 2, 3, 4, 5, 6, 7, 8], 2), (&[11, 12, 13, 14], 1)], GO));
+        assert_eq!(out, [1, 2, 11, 3, 4, 12, 5, 6, 13, 7, 8, 14]);
+    }
+
+    #[test]
+    fn a_request_to_stop_is_honoured() {
+        assert!(!transpose(&mut [0; 4], &[1; 4], (2, 2), &|| true));
+        assert!(!upsample_nearest_2x(&mut [0; 4], &[1], (1, 1), &|| true));
+        assert!(!concat(&mut [0; 2], &[(&[1, 2], 1)], &|| true));
     }
 }

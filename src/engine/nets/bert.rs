@@ -3,8 +3,8 @@
 //! Ours and not candle-transformers' because that one can neither be stopped between layers nor take a mask in half
 //! precision without NaN; a test holds the two together.
 
-use super::layers::{LayerNorm, Linear};
-use super::ops::{self, Activation, Pass, Sight};
+use super::layers::{LayerNorm, Linear, Tail};
+use super::ops::{self, Activation, Feature, Pass, Place};
 use super::params::Params;
 use crate::base::{Problem, ProblemKind};
 use crate::engine::interrupt::Interrupt;
@@ -37,9 +37,7 @@ fn usual_eps() -> f64 {
 }
 
 struct Layer {
-    q: Linear,
-    k: Linear,
-    v: Linear,
+    qkv: Linear,
     out: Linear,
     norm1: LayerNorm,
     widen: Linear,
@@ -56,6 +54,7 @@ pub struct Bert {
     norm: LayerNorm,
     layers: Vec<Layer>,
     heads: usize,
+    place: Place,
 }
 
 impl Bert {
@@ -78,17 +77,17 @@ impl Bert {
         if let Some(other) = config.hidden_act.as_deref().filter(|a| *a != "gelu") {
             return Err(invalid(format!("hidden_act {other}")));
         }
+        // A text is read once a job: exactness costs little.
+        let p = &p.full();
         let e = p.at("embeddings");
         let kinds = e.get("token_type_embeddings.weight", &[config.type_vocab_size, hidden])?;
         let kind = kinds.narrow(0, 0, 1).map_err(|e| Problem::from(Interrupt::from(e)))?;
         let layer = |i: usize| -> Result<Layer, Problem> {
             let p = p.at(format!("encoder.layer.{i}"));
-            let square = |name: &str| Linear::load(&p.at(name), hidden, hidden);
+            let own = p.at("attention.self");
             Ok(Layer {
-                q: square("attention.self.query")?,
-                k: square("attention.self.key")?,
-                v: square("attention.self.value")?,
-                out: square("attention.output.dense")?,
+                qkv: Linear::load_joined(&["query", "key", "value"].map(|name| own.at(name)), hidden, hidden, true)?,
+                out: Linear::load(&p.at("attention.output.dense"), hidden, hidden)?,
                 norm1: LayerNorm::load(&p.at("attention.output.LayerNorm"), hidden, eps)?,
                 widen: Linear::load(&p.at("intermediate.dense"), hidden, config.intermediate_size)?,
                 narrow: Linear::load(&p.at("output.dense"), config.intermediate_size, hidden)?,
@@ -102,6 +101,7 @@ impl Bert {
             norm: LayerNorm::load(&e.at("LayerNorm"), hidden, eps)?,
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_, _>>()?,
             heads: config.num_attention_heads,
+            place: p.place(),
         })
     }
 
@@ -110,16 +110,15 @@ impl Bert {
         let index = Tensor::from_slice(ids, ids.len(), self.words.device())?;
         let x = self.words.index_select(&index, 0)?;
         let x = (x + self.positions.narrow(0, 0, ids.len())?)?.broadcast_add(&self.kind)?;
-        let x = if x.device().is_cpu() { x.to_dtype(candle_core::DType::F32)? } else { x };
-        let mut x = self.norm.forward(pass, &x.unsqueeze(0)?)?;
-        let sight = Sight { hidden, causal: false };
+        let x = Feature::from_rows(pass, &x.unsqueeze(0)?, self.place)?;
+        let mut x = self.norm.forward(pass, &x, None)?;
         for layer in &self.layers {
-            let (q, k, v) = (layer.q.forward(pass, &x)?, layer.k.forward(pass, &x)?, layer.v.forward(pass, &x)?);
-            let attended = layer.out.forward(pass, &ops::attention(pass, &q, &k, &v, self.heads, sight)?)?;
-            x = layer.norm1.forward(pass, &ops::add(pass, &x, &attended)?)?;
-            let wide = ops::activate(pass, &layer.widen.forward(pass, &x)?, Activation::Gelu)?;
-            x = layer.norm2.forward(pass, &ops::add(pass, &x, &layer.narrow.forward(pass, &wide)?)?)?;
+            let qkv = layer.qkv.forward(pass, &x, Tail::default())?;
+            let attended = ops::attend_to_each_other(pass, &qkv, self.heads, hidden, self.place)?;
+            x = layer.norm1.forward(pass, &layer.out.forward(pass, &attended, Tail::plus(&x))?, None)?;
+            let wide = layer.widen.forward(pass, &x, Tail::default())?.activated(pass, Activation::Gelu, self.place)?;
+            x = layer.norm2.forward(pass, &layer.narrow.forward(pass, &wide, Tail::plus(&x))?, None)?;
         }
-        Ok(x)
+        x.to_rows(pass, self.place)
     }
 }

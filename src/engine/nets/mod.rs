@@ -2,8 +2,11 @@
 
 pub mod bert;
 pub mod layers;
+pub mod native;
 pub mod ops;
 pub mod params;
+pub mod plain;
+pub mod pool;
 pub mod resnet;
 pub mod transformer;
 pub mod unet;

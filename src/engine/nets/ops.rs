@@ -1,35 +1,38 @@
-//! Operations on tensors that look at the cancel flag: our kernels for f32 on the CPU, candle's elsewhere.
+//! What flows through the networks, and what is done with it between the layers that hold parameters: our kernels on the
+//! processor ([`super::native`]), candle elsewhere ([`super::plain`]).
 
+use super::native::{self, Map, Scheme};
+use super::plain;
+use super::pool::Pool;
 use crate::engine::interrupt::Interrupt;
-use crate::engine::kernels::{activation, attention, conv, layout, matmul, norm};
+use crate::engine::kernels::attention::PackedKv;
+use crate::engine::kernels::pointwise::Function;
 use crate::recipe::Cancel;
 use candle_core::{D, DType, Device, Storage, Tensor};
+use std::sync::Arc;
 
-/// One run through a network: carries the flag that ends it early.
+/// The runs of a job through networks: the flag that ends them early, and memory that each finds ready from the last.
 #[derive(Clone, Default)]
 pub struct Pass {
     pub cancel: Cancel,
+    pub pool: Arc<Pool>,
 }
 
 impl Pass {
     pub fn new(cancel: Cancel) -> Self {
-        Self { cancel }
+        Self { cancel, pool: Arc::default() }
     }
 
     /// # Errors
     /// [`Interrupt::Cancelled`] if the job was asked to stop.
     pub fn check(&self) -> Result<(), Interrupt> {
-        self.finished(!self.cancel.is_requested())
+        if self.cancel.is_requested() { Err(Interrupt::Cancelled) } else { Ok(()) }
     }
 
-    fn finished(&self, done: bool) -> Result<(), Interrupt> {
-        if done { Ok(()) } else { Err(Interrupt::Cancelled) }
+    /// What kernels ask.
+    pub fn stop(&self) -> impl Fn() -> bool + Sync + '_ {
+        || self.cancel.is_requested()
     }
-}
-
-/// True where our kernels work.
-pub fn is_native(x: &Tensor) -> bool {
-    matches!(x.device(), Device::Cpu) && x.dtype() == DType::F32
 }
 
 /// Lends the values of a tensor as f32, row-major; half precision is widened.
@@ -47,16 +50,6 @@ pub fn with_values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R,
     }
 }
 
-fn build(shape: &[usize], fill: impl FnOnce(&mut [f32]) -> Result<(), Interrupt>) -> Result<Tensor, Interrupt> {
-    let size = shape.iter().product();
-    let mut out = Vec::new();
-    // The large allocations of a job are all made here: refusing one must not end the program.
-    out.try_reserve_exact(size).map_err(|_| Interrupt::OutOfMemory(size * size_of::<f32>()))?;
-    out.resize(size, 0.0f32);
-    fill(&mut out)?;
-    Ok(Tensor::from_vec(out, shape, &Device::Cpu)?)
-}
-
 /// Padding of a convolution: zeros before and after, in both directions.
 #[derive(Clone, Copy, Debug)]
 pub struct Padding {
@@ -70,203 +63,141 @@ impl Padding {
     }
 }
 
-/// x [batch, in, h, w] with weight [out, in, k, k].
-pub fn conv2d(
-    pass: &Pass,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    stride: usize,
-    padding: Padding,
-) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    let (batch, in_channels, height, width) = x.dims4()?;
-    let (out_channels, weight_in, kernel, _) = weight.dims4()?;
-    if weight_in != in_channels {
-        return Err(
-            candle_core::Error::Msg(format!("conv2d: {in_channels} channels into a layer for {weight_in}")).into()
-        );
-    }
-    if !is_native(x) {
-        let x = if padding.before == padding.after {
-            x.clone()
-        } else {
-            x.pad_with_zeros(2, padding.before, padding.after)?.pad_with_zeros(3, padding.before, padding.after)?
-        };
-        let both = if padding.before == padding.after { padding.before } else { 0 };
-        let y = x.conv2d(weight, both, stride, 1, 1)?;
-        return Ok(match bias {
-            Some(bias) => y.broadcast_add(&bias.reshape((1, out_channels, 1, 1))?)?,
-            None => y,
-        });
-    }
-    let geometry = conv::Geometry {
-        in_channels,
-        out_channels,
-        height,
-        width,
-        kernel,
-        stride,
-        pad_before: padding.before,
-        pad_after: padding.after,
-    };
-    let shape = [batch, out_channels, geometry.out_height(), geometry.out_width()];
-    build(&shape, |out| {
-        let done = with_values(x, |x| {
-            with_values(weight, |weight| match bias {
-                Some(bias) => {
-                    with_values(bias, |bias| conv::conv2d(out, x, weight, Some(bias), geometry, &pass.cancel))
-                }
-                None => Ok(conv::conv2d(out, x, weight, None, geometry, &pass.cancel)),
-            })
-        })???;
-        pass.finished(done)
-    })
+/// Where a network computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the processor, by our kernels.
+    Native(Scheme),
+    /// By candle, in this format.
+    Plain(DType),
 }
 
-/// x [.., in] with weight [out, in].
-pub fn linear(pass: &Pass, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    let (out_width, in_width) = weight.dims2()?;
-    if x.dim(D::Minus1)? != in_width {
-        return Err(candle_core::Error::Msg(format!(
-            "linear: rows of {} into a layer for {in_width}",
-            x.dim(D::Minus1)?
-        ))
-        .into());
-    }
-    if !is_native(x) {
-        let y = x.broadcast_matmul(&weight.t()?)?;
-        return Ok(match bias {
-            Some(bias) => y.broadcast_add(bias)?,
-            None => y,
-        });
-    }
-    let mut shape = x.dims().to_vec();
-    if let Some(last) = shape.last_mut() {
-        *last = out_width;
-    }
-    build(&shape, |out| {
-        let done = with_values(x, |x| {
-            with_values(weight, |weight| match bias {
-                Some(bias) => {
-                    with_values(bias, |bias| matmul::linear(out, x, weight, Some(bias), in_width, &pass.cancel))
-                }
-                None => Ok(matmul::linear(out, x, weight, None, in_width, &pass.cancel)),
-            })
-        })???;
-        pass.finished(done)
-    })
+/// A map of features, or tokens, on its way through a network.
+#[derive(Clone)]
+pub enum Feature {
+    Native(Map),
+    Plain(Tensor),
 }
 
-/// Which keys an attention sees.
-#[derive(Clone, Copy, Default)]
-pub struct Sight<'a> {
-    /// [batch × keys], true is hidden.
-    pub hidden: Option<&'a [bool]>,
-    /// A query sees no later key.
-    pub causal: bool,
+fn mixed() -> Interrupt {
+    candle_core::Error::Msg("features of two kinds meet".into()).into()
 }
 
-/// softmax(q·kᵀ/√width)·v with heads side by side: q [batch, n, heads·width], k and v [batch, m, heads·width].
-pub fn attention(
-    pass: &Pass,
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    heads: usize,
-    sight: Sight<'_>,
-) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    let (batch, queries, channels) = q.dims3()?;
-    let keys = k.dim(1)?;
-    let width = channels / heads.max(1);
-    if is_native(q) {
-        let shape = attention::Shape { batch, queries, keys, heads, width };
-        return build(&[batch, queries, channels], |out| {
-            let done = with_values(q, |q| {
-                with_values(k, |k| {
-                    with_values(v, |v| {
-                        attention::attention(out, (q, k, v), shape, sight.hidden, sight.causal, &pass.cancel)
-                    })
-                })
-            })???;
-            pass.finished(done)
-        });
-    }
-    // Elsewhere: blocks of queries, so that the scores stay small; the softmax in f32.
-    const BLOCK: usize = 1024;
-    let split = |x: &Tensor, n: usize| x.reshape((batch, n, heads, width))?.transpose(1, 2)?.contiguous();
-    let (q, k, v) = (split(q, queries)?, split(k, keys)?.transpose(2, 3)?.contiguous()?, split(v, keys)?);
-    let mut blocks = Vec::new();
-    for first in (0..queries).step_by(BLOCK) {
-        pass.check()?;
-        let n = BLOCK.min(queries - first);
-        let scores = (q.narrow(2, first, n)?.matmul(&k)? * (1.0 / (width as f64).sqrt()))?.to_dtype(DType::F32)?;
-        let scores = match (sight.hidden, sight.causal) {
-            (None, false) => scores,
-            _ => {
-                let seen = |b: usize, i: usize, j: usize| {
-                    sight.hidden.is_none_or(|h| !h.get(b * keys + j).copied().unwrap_or(false))
-                        && (!sight.causal || j <= i)
-                };
-                let bias: Vec<f32> = (0..batch)
-                    .flat_map(|b| (first..first + n).map(move |i| (b, i)))
-                    .flat_map(|(b, i)| (0..keys).map(move |j| if seen(b, i, j) { 0.0 } else { f32::MIN }))
-                    .collect();
-                scores.broadcast_add(&Tensor::from_vec(bias, (batch, 1, n, keys), q.device())?)?
+impl Feature {
+    /// A tensor [batch, channels, height, width] of any format.
+    pub fn from_map(pass: &Pass, x: &Tensor, place: Place) -> Result<Self, Interrupt> {
+        let (batch, channels, height, width) = x.dims4()?;
+        match place {
+            Place::Plain(dtype) => Ok(Self::Plain(x.to_dtype(dtype)?)),
+            Place::Native(scheme) => {
+                let dims = [batch, height, width, channels];
+                Ok(Self::Native(with_values(x, |x| Map::from_planes(pass, x, dims, scheme))??))
             }
-        };
-        let weights = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(v.dtype())?;
-        blocks.push(weights.matmul(&v)?);
+        }
     }
-    Ok(Tensor::cat(&blocks, 2)?.transpose(1, 2)?.reshape((batch, queries, channels))?)
-}
 
-/// Group norm of [batch, channels, ..], then SiLU if asked; computed in f32.
-pub fn group_norm(
-    pass: &Pass,
-    x: &Tensor,
-    (weight, bias): (&Tensor, &Tensor),
-    groups: usize,
-    eps: f64,
-    silu: bool,
-) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    let (batch, channels) = (x.dim(0)?, x.dim(1)?);
-    let pixels: usize = x.dims().iter().skip(2).product();
-    if is_native(x) {
-        let shape = norm::Groups { count: groups, eps, pixels, silu };
-        return build(x.dims(), |out| {
-            with_values(x, |x| {
-                with_values(weight, |weight| with_values(bias, |bias| norm::group_norm(out, x, (weight, bias), shape)))
-            })???;
-            Ok(())
-        });
+    /// Rows [batch, rows, width] of any format.
+    pub fn from_rows(pass: &Pass, x: &Tensor, place: Place) -> Result<Self, Interrupt> {
+        let dims = x.dims3()?;
+        match place {
+            Place::Plain(dtype) => Ok(Self::Plain(x.to_dtype(dtype)?)),
+            Place::Native(scheme) => Ok(Self::Native(with_values(x, |x| Map::from_rows(pass, x, dims, scheme))??)),
+        }
     }
-    let y = x.to_dtype(DType::F32)?.reshape((batch, groups, channels / groups * pixels))?;
-    let y = y.broadcast_sub(&y.mean_keepdim(2)?)?;
-    let deviation = (y.sqr()?.mean_keepdim(2)? + eps)?.sqrt()?;
-    let y = y.broadcast_div(&deviation)?.reshape((batch, channels, pixels))?;
-    let column = |t: &Tensor| t.to_dtype(DType::F32)?.reshape((1, channels, 1));
-    let y = y.broadcast_mul(&column(weight)?)?.broadcast_add(&column(bias)?)?.reshape(x.dims())?;
-    Ok(if silu { y.silu()? } else { y }.to_dtype(x.dtype())?)
-}
 
-/// Layer norm over the last dimension.
-pub fn layer_norm(pass: &Pass, x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    if is_native(x) {
-        return build(x.dims(), |out| {
-            with_values(x, |x| with_values(weight, |w| with_values(bias, |b| norm::layer_norm(out, x, w, b, eps))))???;
-            Ok(())
-        });
+    /// [batch, channels, height, width] in f32.
+    pub fn to_map(&self, pass: &Pass, place: Place) -> Result<Tensor, Interrupt> {
+        match (self, place) {
+            (Self::Plain(x), _) => Ok(x.to_dtype(DType::F32)?),
+            (Self::Native(x), Place::Native(scheme)) => {
+                let shape = (x.batch, x.channels, x.height, x.width);
+                Ok(Tensor::from_vec(x.to_planes(pass, scheme.isa)?, shape, &Device::Cpu)?)
+            }
+            (Self::Native(_), Place::Plain(_)) => Err(mixed()),
+        }
     }
-    let y = x.to_dtype(DType::F32)?;
-    let y = y.broadcast_sub(&y.mean_keepdim(D::Minus1)?)?;
-    let y = y.broadcast_div(&(y.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?)?;
-    let y = y.broadcast_mul(&weight.to_dtype(DType::F32)?)?.broadcast_add(&bias.to_dtype(DType::F32)?)?;
-    Ok(y.to_dtype(x.dtype())?)
+
+    /// [batch, rows, width] in the place's format; f32 on the processor.
+    pub fn to_rows(&self, pass: &Pass, place: Place) -> Result<Tensor, Interrupt> {
+        match (self, place) {
+            (Self::Plain(x), _) => Ok(x.clone()),
+            (Self::Native(x), Place::Native(scheme)) => {
+                let shape = (x.batch, x.height * x.width, x.channels);
+                Ok(Tensor::from_vec(x.to_rows(pass, scheme.isa)?, shape, &Device::Cpu)?)
+            }
+            (Self::Native(_), Place::Plain(_)) => Err(mixed()),
+        }
+    }
+
+    /// Height and width of a map.
+    pub fn sides(&self) -> Result<(usize, usize), Interrupt> {
+        match self {
+            Self::Native(x) => Ok((x.height, x.width)),
+            Self::Plain(x) => Ok((x.dim(2)?, x.dim(3)?)),
+        }
+    }
+
+    /// A map's pixels as tokens.
+    pub fn into_tokens(self) -> Result<Self, Interrupt> {
+        match self {
+            Self::Native(x) => {
+                let n = x.height * x.width;
+                Ok(Self::Native(x.reshaped(n, 1)))
+            }
+            Self::Plain(x) => Ok(Self::Plain(x.flatten_from(2)?.transpose(1, 2)?.contiguous()?)),
+        }
+    }
+
+    /// Tokens as the pixels of a map.
+    pub fn into_pixels(self, (height, width): (usize, usize)) -> Result<Self, Interrupt> {
+        match self {
+            Self::Native(x) => Ok(Self::Native(x.reshaped(height, width))),
+            Self::Plain(x) => {
+                let (batch, _, channels) = x.dims3()?;
+                Ok(Self::Plain(x.transpose(1, 2)?.contiguous()?.reshape((batch, channels, height, width))?))
+            }
+        }
+    }
+
+    /// The channels of both, side by side.
+    pub fn beside(&self, pass: &Pass, other: &Self, place: Place) -> Result<Self, Interrupt> {
+        pass.check()?;
+        match (self, other, place) {
+            (Self::Native(a), Self::Native(b), Place::Native(scheme)) => {
+                Ok(Self::Native(a.beside(pass, b, scheme.isa)?))
+            }
+            (Self::Plain(a), Self::Plain(b), _) => Ok(Self::Plain(Tensor::cat(&[a, b], 1)?)),
+            _ => Err(mixed()),
+        }
+    }
+
+    /// The sum of two of one size.
+    pub fn plus(&self, pass: &Pass, other: &Self, place: Place) -> Result<Self, Interrupt> {
+        pass.check()?;
+        match (self, other, place) {
+            (Self::Native(a), Self::Native(b), Place::Native(scheme)) => Ok(Self::Native(a.plus(pass, b, scheme.isa)?)),
+            (Self::Plain(a), Self::Plain(b), _) => Ok(Self::Plain((a + b)?)),
+            _ => Err(mixed()),
+        }
+    }
+
+    pub fn activated(&self, pass: &Pass, function: Activation, place: Place) -> Result<Self, Interrupt> {
+        pass.check()?;
+        match (self, place) {
+            (Self::Native(x), Place::Native(scheme)) => {
+                let kernel = match function {
+                    Activation::Silu => Function::Silu,
+                    Activation::Gelu => Function::Gelu,
+                };
+                Ok(Self::Native(x.mapped(pass, kernel, x.format, scheme.isa)?))
+            }
+            (Self::Plain(x), _) => Ok(Self::Plain(match function {
+                Activation::Silu => x.silu()?,
+                Activation::Gelu => x.gelu_erf()?,
+            })),
+            _ => Err(mixed()),
+        }
+    }
 }
 
 /// A pointwise function.
@@ -275,119 +206,65 @@ pub enum Activation {
     Silu,
     /// The exact form, with erf.
     Gelu,
-    QuickGelu,
 }
 
-pub fn activate(pass: &Pass, x: &Tensor, function: Activation) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    if is_native(x) {
-        return build(x.dims(), |out| {
-            with_values(x, |x| out.copy_from_slice(x))?;
-            match function {
-                Activation::Silu => activation::silu(out),
-                Activation::Gelu => activation::gelu(out),
-                Activation::QuickGelu => activation::quick_gelu(out),
+/// Keys and values that any number of queries look at.
+pub enum KeysValues {
+    Native(PackedKv),
+    Plain(Tensor, Tensor),
+}
+
+impl KeysValues {
+    /// Of tokens [batch, n, heads·width] each.
+    pub fn new(pass: &Pass, k: &Feature, v: &Feature, heads: usize, place: Place) -> Result<Self, Interrupt> {
+        pass.check()?;
+        match (k, v, place) {
+            (Feature::Native(k), Feature::Native(v), Place::Native(scheme)) => {
+                let heads = (heads, k.channels / heads.max(1));
+                Ok(Self::Native(native::keys_and_values((k, v), (0, 0), heads, None, scheme)?))
             }
-            Ok(())
-        });
-    }
-    Ok(match function {
-        Activation::Silu => x.silu()?,
-        Activation::Gelu => x.gelu_erf()?,
-        Activation::QuickGelu => (x * candle_nn::ops::sigmoid(&(x * 1.702)?)?)?,
-    })
-}
-
-/// GEGLU: the first half of each row times GELU of the second.
-pub fn geglu(pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    let n = x.dim(D::Minus1)? / 2;
-    if is_native(x) {
-        let mut shape = x.dims().to_vec();
-        if let Some(last) = shape.last_mut() {
-            *last = n;
+            (Feature::Plain(k), Feature::Plain(v), _) => Ok(Self::Plain(k.clone(), v.clone())),
+            _ => Err(mixed()),
         }
-        return build(&shape, |out| Ok(with_values(x, |x| activation::geglu(out, x, n))?));
     }
-    let (values, gates) = (x.narrow(D::Minus1, 0, n)?, x.narrow(D::Minus1, n, n)?);
-    Ok((values * gates.gelu_erf()?)?)
 }
 
-/// [batch, a, b] to [batch, b, a], laid out anew.
-pub fn transpose(pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
+/// softmax(q·kᵀ/√width)·v with heads side by side, for each query of `q` [batch, n, heads·width].
+pub fn attend(pass: &Pass, q: &Feature, kv: &KeysValues, heads: usize) -> Result<Feature, Interrupt> {
     pass.check()?;
-    let (batch, rows, columns) = x.dims3()?;
-    if is_native(x) {
-        return build(&[batch, columns, rows], |out| Ok(with_values(x, |x| layout::transpose(out, x, rows, columns))?));
+    match (q, kv) {
+        (Feature::Native(q), KeysValues::Native(kv)) => {
+            Ok(Feature::Native(native::attend(pass, q, kv, q.channels, false)?))
+        }
+        (Feature::Plain(q), KeysValues::Plain(k, v)) => {
+            Ok(Feature::Plain(plain::attention(pass, (q, k, v), heads, None)?))
+        }
+        _ => Err(mixed()),
     }
-    Ok(x.transpose(1, 2)?.contiguous()?)
 }
 
-/// Doubles height and width by repeating pixels.
-pub fn upsample_nearest_2x(pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
+/// Attention of tokens to each other: queries, keys and values side by side in [batch, n, 3·heads·width]. `hidden`
+/// [batch × n] are not looked at.
+pub fn attend_to_each_other(
+    pass: &Pass,
+    qkv: &Feature,
+    heads: usize,
+    hidden: Option<&[bool]>,
+    place: Place,
+) -> Result<Feature, Interrupt> {
     pass.check()?;
-    let (batch, channels, height, width) = x.dims4()?;
-    if is_native(x) {
-        return build(&[batch, channels, 2 * height, 2 * width], |out| {
-            Ok(with_values(x, |x| layout::upsample_nearest_2x(out, x, height, width))?)
-        });
-    }
-    Ok(x.upsample_nearest2d(2 * height, 2 * width)?)
-}
-
-/// The sum of two tensors of one shape.
-pub fn add(pass: &Pass, a: &Tensor, b: &Tensor) -> Result<Tensor, Interrupt> {
-    pass.check()?;
-    if is_native(a) && is_native(b) && a.dims() == b.dims() {
-        return build(a.dims(), |out| {
-            with_values(a, |a| out.copy_from_slice(a))?;
-            with_values(b, |b| activation::add_assign(out, b))?;
-            Ok(())
-        });
-    }
-    Ok(a.broadcast_add(b)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The kernels' path against candle's own operations, on the same tensors.
-    #[test]
-    fn kernels_agree_with_candle() {
-        let device = Device::Cpu;
-        let pass = Pass::default();
-        let near = |a: &Tensor, b: &Tensor| {
-            let worst =
-                (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
-            assert!(worst < 2e-4, "{worst}");
-        };
-        let random = |shape: &[usize], seed: u64| {
-            let n = shape.iter().product();
-            let values = crate::engine::kernels::math::tests::pseudo_random(n, seed);
-            Tensor::from_vec(values, shape, &device).unwrap()
-        };
-        let x = random(&[2, 16, 10, 12], 1);
-        let (w, b) = (random(&[8, 16, 3, 3], 2), random(&[8], 3));
-        let ours = conv2d(&pass, &x, &w, Some(&b), 1, Padding::same(1)).unwrap();
-        let theirs = x.conv2d(&w, 1, 1, 1, 1).unwrap().broadcast_add(&b.reshape((1, 8, 1, 1)).unwrap()).unwrap();
-        near(&ours, &theirs);
-
-        let tokens = random(&[2, 30, 24], 4);
-        let (w, b) = (random(&[40, 24], 5), random(&[40], 6));
-        near(
-            &linear(&pass, &tokens, &w, Some(&b)).unwrap(),
-            &tokens.broadcast_matmul(&w.t().unwrap()).unwrap().broadcast_add(&b).unwrap(),
-        );
-        let bent = tokens.to_dtype(DType::F64).unwrap();
-        near(
-            &activate(&pass, &tokens, Activation::Gelu).unwrap(),
-            &bent.gelu_erf().unwrap().to_dtype(DType::F32).unwrap(),
-        );
-        let (k, v) = (random(&[2, 50, 24], 7), random(&[2, 50, 24], 8));
-        let ours = attention(&pass, &tokens, &k, &v, 3, Sight::default()).unwrap();
-        let (q64, k64, v64) = (bent, k.to_dtype(DType::F64).unwrap(), v.to_dtype(DType::F64).unwrap());
-        let theirs = attention(&pass, &q64, &k64, &v64, 3, Sight::default()).unwrap().to_dtype(DType::F32).unwrap();
-        near(&ours, &theirs);
+    match (qkv, place) {
+        (Feature::Native(x), Place::Native(scheme)) => {
+            let channels = x.channels / 3;
+            let first = (channels, 2 * channels);
+            let kv = native::keys_and_values((x, x), first, (heads, channels / heads.max(1)), hidden, scheme)?;
+            Ok(Feature::Native(native::attend(pass, x, &kv, channels, false)?))
+        }
+        (Feature::Plain(x), _) => {
+            let channels = x.dim(D::Minus1)? / 3;
+            let part = |i: usize| x.narrow(D::Minus1, i * channels, channels)?.contiguous();
+            Ok(Feature::Plain(plain::attention(pass, (&part(0)?, &part(1)?, &part(2)?), heads, hidden)?))
+        }
+        _ => Err(mixed()),
     }
 }

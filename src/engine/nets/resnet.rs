@@ -1,11 +1,10 @@
 //! The residual block of UNet and VAE (diffusers' ResnetBlock2D), and their samplers up and down.
 
-use super::layers::{Conv2d, GroupNorm, Linear};
-use super::ops::{self, Activation, Padding, Pass};
+use super::layers::{Conv2d, GroupNorm, Linear, Tail};
+use super::ops::{Feature, Padding, Pass};
 use super::params::Params;
 use crate::base::Problem;
 use crate::engine::interrupt::Interrupt;
-use candle_core::Tensor;
 
 /// norm, SiLU, conv, plus time, norm, SiLU, conv, plus the input.
 pub struct Resnet {
@@ -33,7 +32,7 @@ impl Resnet {
         Ok(Self {
             norm1: GroupNorm::load(&p.at("norm1"), s.input, s.groups, s.eps)?,
             conv1: Conv2d::load_3x3(&p.at("conv1"), s.input, s.output)?,
-            time: s.time.map(|width| Linear::load(&p.at("time_emb_proj"), width, s.output)).transpose()?,
+            time: s.time.map(|width| Linear::load(&p.full().at("time_emb_proj"), width, s.output)).transpose()?,
             norm2: GroupNorm::load(&p.at("norm2"), s.output, s.groups, s.eps)?,
             conv2: Conv2d::load_3x3(&p.at("conv2"), s.output, s.output)?,
             shortcut: (s.input != s.output)
@@ -42,17 +41,21 @@ impl Resnet {
         })
     }
 
-    /// x [batch, input, h, w], time [batch, width].
-    pub fn forward(&self, pass: &Pass, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor, Interrupt> {
-        let mut h = self.conv1.forward(pass, &self.norm1.forward_silu(pass, x)?)?;
-        if let (Some(layer), Some(time)) = (&self.time, time) {
-            let shift = layer.forward(pass, &ops::activate(pass, time, Activation::Silu)?)?;
-            h = h.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
-        }
-        let h = self.conv2.forward(pass, &self.norm2.forward_silu(pass, &h)?)?;
+    /// `time`: SiLU of the time embedding, one token.
+    pub fn forward(&self, pass: &Pass, x: &Feature, time: Option<&Feature>) -> Result<Feature, Interrupt> {
+        let shift = match (&self.time, time) {
+            (Some(layer), Some(time)) => Some(layer.forward(pass, time, Tail::default())?),
+            _ => None,
+        };
+        let h = self.norm1.forward_silu(pass, x, self.conv1.wants())?;
+        let h = self.conv1.forward(pass, &h, Tail { shift: shift.as_ref(), residual: None })?;
+        let h = self.norm2.forward_silu(pass, &h, self.conv2.wants())?;
         match &self.shortcut {
-            Some(shortcut) => ops::add(pass, &shortcut.forward(pass, x)?, &h),
-            None => ops::add(pass, x, &h),
+            Some(shortcut) => {
+                let x = shortcut.forward(pass, x, Tail::default())?;
+                self.conv2.forward(pass, &h, Tail::plus(&x))
+            }
+            None => self.conv2.forward(pass, &h, Tail::plus(x)),
         }
     }
 }
@@ -66,8 +69,8 @@ impl Downsample {
         Ok(Self(Conv2d::load(&p.at("conv"), (channels, channels), 3, 2, padding)?))
     }
 
-    pub fn forward(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
-        self.0.forward(pass, x)
+    pub fn forward(&self, pass: &Pass, x: &Feature) -> Result<Feature, Interrupt> {
+        self.0.forward(pass, x, Tail::default())
     }
 }
 
@@ -76,19 +79,12 @@ pub struct Upsample(Conv2d);
 
 impl Upsample {
     pub fn load(p: &Params<'_>, channels: usize) -> Result<Self, Problem> {
-        Ok(Self(Conv2d::load_3x3(&p.at("conv"), channels, channels)?))
+        Ok(Self(Conv2d::load_doubling(&p.at("conv"), channels)?))
     }
 
     /// `size`: height and width of the result, at most twice those of `x`. An odd side was halved upwards on the way
     /// down, so on the way up the last row or column goes before the convolution, which then sees the picture's edge.
-    pub fn forward(&self, pass: &Pass, x: &Tensor, size: Option<(usize, usize)>) -> Result<Tensor, Interrupt> {
-        let large = ops::upsample_nearest_2x(pass, x)?;
-        let large = match size {
-            Some((height, width)) if (large.dim(2)?, large.dim(3)?) != (height, width) => {
-                large.narrow(2, 0, height)?.narrow(3, 0, width)?.contiguous()?
-            }
-            _ => large,
-        };
-        self.0.forward(pass, &large)
+    pub fn forward(&self, pass: &Pass, x: &Feature, size: Option<(usize, usize)>) -> Result<Feature, Interrupt> {
+        self.0.forward_doubled(pass, x, size)
     }
 }

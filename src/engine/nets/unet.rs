@@ -1,13 +1,14 @@
 //! The conditional UNet of Stable Diffusion 1.x (diffusers' UNet2DConditionModel): Rombach et al. 2022.
 
-use super::layers::{Conv2d, GroupNorm, Linear};
-use super::ops::{self, Activation, Padding, Pass};
+use super::layers::{Conv2d, GroupNorm, Linear, Tail};
+use super::native::Scheme;
+use super::ops::{Activation, Feature, KeysValues, Padding, Pass, Place};
 use super::params::Params;
 use super::resnet::{Downsample, Resnet, ResnetShape, Upsample};
 use super::transformer::{SpatialTransformer, TransformerShape};
 use crate::base::Problem;
 use crate::engine::interrupt::Interrupt;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use serde::Deserialize;
 
 /// One number for all blocks, or one for each.
@@ -130,6 +131,13 @@ pub struct Unet {
     frequencies: usize,
     flip_sin_to_cos: bool,
     freq_shift: f64,
+    place: Place,
+}
+
+/// What a UNet hears of a text, worked out once a job.
+pub struct Heard {
+    /// For each transformer in the order in which they run, for each of its blocks.
+    transformers: Vec<Vec<KeysValues>>,
 }
 
 impl Unet {
@@ -207,18 +215,21 @@ impl Unet {
             up.push(block);
         }
 
+        // What reads the latent and what writes the prediction are small, and their errors are seen whole.
+        let exact = p.unquantised();
         Ok(Self {
-            conv_in: Conv2d::load_3x3(&p.at("conv_in"), config.in_channels, first)?,
-            time1: Linear::load(&p.at("time_embedding.linear_1"), first, time)?,
-            time2: Linear::load(&p.at("time_embedding.linear_2"), time, time)?,
+            conv_in: Conv2d::load_3x3(&exact.at("conv_in"), config.in_channels, first)?,
+            time1: Linear::load(&p.full().at("time_embedding.linear_1"), first, time)?,
+            time2: Linear::load(&p.full().at("time_embedding.linear_2"), time, time)?,
             down,
             mid,
             up,
             norm_out: GroupNorm::load(&p.at("conv_norm_out"), first, groups, eps)?,
-            conv_out: Conv2d::load_3x3(&p.at("conv_out"), first, config.out_channels)?,
+            conv_out: Conv2d::load_3x3(&exact.at("conv_out"), first, config.out_channels)?,
             frequencies: first / 2,
             flip_sin_to_cos: config.flip_sin_to_cos,
             freq_shift: config.freq_shift,
+            place: p.place(),
         })
     }
 
@@ -227,7 +238,7 @@ impl Unet {
         self.down.len() - 1
     }
 
-    /// Sinusoids of the timestep, [1, 2·frequencies], always in f32 (Vaswani et al. 2017, with diffusers' layout).
+    /// Sinusoids of the timestep, one token of 2·frequencies values in f32 (Vaswani et al. 2017, with diffusers' layout).
     fn sinusoids(&self, timestep: f64, x: &Tensor) -> Result<Tensor, Interrupt> {
         let half = self.frequencies;
         let angle = |i: usize| {
@@ -237,25 +248,44 @@ impl Unet {
         let sin = (0..half).map(|i| angle(i).sin());
         let cos = (0..half).map(|i| angle(i).cos());
         let values: Vec<f32> = if self.flip_sin_to_cos { cos.chain(sin).collect() } else { sin.chain(cos).collect() };
-        Ok(Tensor::from_vec(values, (1, 2 * half), x.device())?)
+        Ok(Tensor::from_vec(values, (1, 1, 2 * half), x.device())?)
     }
 
-    /// x [batch, in, h, w] (scaled to unit variance), context [batch, tokens, width]: gives [batch, out, h, w].
-    /// Sides that do not halve evenly are met by upsampling to the size of the next skip.
-    pub fn forward(&self, pass: &Pass, x: &Tensor, timestep: f64, context: &Tensor) -> Result<Tensor, Interrupt> {
-        let batch = x.dim(0)?;
-        let time = self.sinusoids(timestep, x)?.to_dtype(x.dtype())?;
-        let time = ops::activate(pass, &self.time1.forward(pass, &time)?, Activation::Silu)?;
-        let time = self.time2.forward(pass, &time)?;
-        let time = time.broadcast_as((batch, time.dim(1)?))?.contiguous()?;
+    fn transformers(&self) -> impl Iterator<Item = &SpatialTransformer> {
+        let down = self.down.iter().flat_map(|block| &block.attentions);
+        let up = self.up.iter().flat_map(|block| &block.attentions);
+        down.chain(std::iter::once(&self.mid.1)).chain(up)
+    }
 
-        let mut x = self.conv_in.forward(pass, x)?;
+    /// Keys and values of a text [batch, tokens, width] for every place that listens to it.
+    pub fn listen(&self, pass: &Pass, text: &Tensor) -> Result<Heard, Interrupt> {
+        let text = Feature::from_rows(pass, text, self.place)?;
+        let transformers = self.transformers().map(|transformer| transformer.listen(pass, &text));
+        Ok(Heard { transformers: transformers.collect::<Result<_, _>>()? })
+    }
+
+    /// x [batch, in, h, w] (scaled to unit variance): gives [batch, out, h, w]. `text` is of the same batch.
+    /// Sides that do not halve evenly are met by upsampling to the size of the next skip.
+    pub fn forward(&self, pass: &Pass, x: &Tensor, timestep: f64, text: &Heard) -> Result<Tensor, Interrupt> {
+        let place = self.place;
+        let in_f32 = match place {
+            Place::Native(scheme) => Place::Native(Scheme::full(scheme.isa)),
+            Place::Plain(dtype) => Place::Plain(dtype),
+        };
+        let time = Feature::from_rows(pass, &self.sinusoids(timestep, x)?, in_f32)?;
+        let time = self.time1.forward(pass, &time, Tail::default())?.activated(pass, Activation::Silu, in_f32)?;
+        let time = self.time2.forward(pass, &time, Tail::default())?.activated(pass, Activation::Silu, in_f32)?;
+        let mut heard = text.transformers.iter();
+        let mut hear = || heard.next().ok_or_else(|| candle_core::Error::Msg("a text for another UNet".into()));
+
+        let x = Feature::from_map(pass, x, place)?;
+        let mut x = self.conv_in.forward(pass, &x, Tail::default())?;
         let mut skips = vec![x.clone()];
         for block in &self.down {
             for (j, resnet) in block.resnets.iter().enumerate() {
                 x = resnet.forward(pass, &x, Some(&time))?;
                 if let Some(attention) = block.attentions.get(j) {
-                    x = attention.forward(pass, &x, context)?;
+                    x = attention.forward(pass, &x, hear()?)?;
                 }
                 skips.push(x.clone());
             }
@@ -266,24 +296,23 @@ impl Unet {
         }
 
         x = self.mid.0.forward(pass, &x, Some(&time))?;
-        x = self.mid.1.forward(pass, &x, context)?;
+        x = self.mid.1.forward(pass, &x, hear()?)?;
         x = self.mid.2.forward(pass, &x, Some(&time))?;
 
         for block in &self.up {
             for (j, resnet) in block.resnets.iter().enumerate() {
                 let skip =
                     skips.pop().ok_or_else(|| candle_core::Error::Msg("the UNet has more ups than downs".into()))?;
-                x = resnet.forward(pass, &Tensor::cat(&[&x, &skip], 1)?, Some(&time))?;
+                x = resnet.forward(pass, &x.beside(pass, &skip, place)?, Some(&time))?;
                 if let Some(attention) = block.attentions.get(j) {
-                    x = attention.forward(pass, &x, context)?;
+                    x = attention.forward(pass, &x, hear()?)?;
                 }
             }
             if let Some(upsample) = &block.upsample {
-                let next = skips.last().map(|skip| Ok::<_, Interrupt>((skip.dim(2)?, skip.dim(3)?))).transpose()?;
-                x = upsample.forward(pass, &x, next)?;
+                x = upsample.forward(pass, &x, skips.last().map(Feature::sides).transpose()?)?;
             }
         }
-        let y = self.conv_out.forward(pass, &self.norm_out.forward_silu(pass, &x)?)?;
-        Ok(y.to_dtype(DType::F32)?)
+        let normed = self.norm_out.forward_silu(pass, &x, self.conv_out.wants())?;
+        self.conv_out.forward(pass, &normed, Tail::default())?.to_map(pass, place)
     }
 }

@@ -1,12 +1,12 @@
 //! The autoencoder of Stable Diffusion (diffusers' AutoencoderKL): pictures to latents and back.
 
-use super::layers::{Conv2d, GroupNorm, Linear};
-use super::ops::{self, Padding, Pass, Sight};
+use super::layers::{Conv2d, GroupNorm, Linear, Tail};
+use super::ops::{self, Feature, Padding, Pass, Place};
 use super::params::Params;
 use super::resnet::{Downsample, Resnet, ResnetShape, Upsample};
 use crate::base::{Problem, ProblemKind};
 use crate::engine::interrupt::Interrupt;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use serde::Deserialize;
 
 /// `vae/config.json`, the part that we understand.
@@ -64,34 +64,33 @@ const EPS: f64 = 1e-6;
 /// Self-attention over all pixels with one head. Older files name its parameters query, key, value, proj_attn.
 struct PixelAttention {
     norm: GroupNorm,
-    q: Linear,
-    k: Linear,
-    v: Linear,
+    qkv: Linear,
     out: Linear,
+    place: Place,
 }
 
 impl PixelAttention {
     fn load(p: &Params<'_>, channels: usize, groups: usize) -> Result<Self, Problem> {
-        let old = p.has("query.weight");
-        let linear = |new: &str, before: &str| Linear::load(&p.at(if old { before } else { new }), channels, channels);
+        let names = if p.has("query.weight") {
+            ["query", "key", "value", "proj_attn"]
+        } else {
+            ["to_q", "to_k", "to_v", "to_out.0"]
+        };
+        let [q, k, v, out] = names.map(|name| p.at(name));
         Ok(Self {
             norm: GroupNorm::load(&p.at("group_norm"), channels, groups, EPS)?,
-            q: linear("to_q", "query")?,
-            k: linear("to_k", "key")?,
-            v: linear("to_v", "value")?,
-            out: linear("to_out.0", "proj_attn")?,
+            qkv: Linear::load_joined(&[q, k, v], channels, channels, true)?,
+            out: Linear::load(&out, channels, channels)?,
+            place: p.place(),
         })
     }
 
-    fn forward(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
-        let (batch, channels, height, width) = x.dims4()?;
-        let normed = self.norm.forward(pass, x)?.reshape((batch, channels, height * width))?;
-        let tokens = ops::transpose(pass, &normed)?;
-        let (q, k, v) =
-            (self.q.forward(pass, &tokens)?, self.k.forward(pass, &tokens)?, self.v.forward(pass, &tokens)?);
-        let attended = self.out.forward(pass, &ops::attention(pass, &q, &k, &v, 1, Sight::default())?)?;
-        let map = ops::transpose(pass, &attended)?.reshape((batch, channels, height, width))?;
-        ops::add(pass, x, &map)
+    fn forward(&self, pass: &Pass, x: &Feature) -> Result<Feature, Interrupt> {
+        let sides = x.sides()?;
+        let tokens = self.norm.forward(pass, x, self.qkv.wants())?.into_tokens()?;
+        let qkv = self.qkv.forward(pass, &tokens, Tail::default())?;
+        let attended = ops::attend_to_each_other(pass, &qkv, 1, None, self.place)?;
+        self.out.forward(pass, &attended, Tail::plus(&x.clone().into_tokens()?))?.into_pixels(sides)
     }
 }
 
@@ -107,7 +106,7 @@ impl Mid {
         ))
     }
 
-    fn forward(&self, pass: &Pass, x: &Tensor) -> Result<Tensor, Interrupt> {
+    fn forward(&self, pass: &Pass, x: &Feature) -> Result<Feature, Interrupt> {
         let x = self.0.forward(pass, x, None)?;
         let x = self.1.forward(pass, &x)?;
         self.2.forward(pass, &x, None)
@@ -143,6 +142,7 @@ pub struct Vae {
     quant: Conv2d,
     post_quant: Conv2d,
     decoder: Decoder,
+    place: Place,
 }
 
 impl Vae {
@@ -210,12 +210,14 @@ impl Vae {
             quant: Conv2d::load_1x1(&p.at("quant_conv"), 2 * z, 2 * z)?,
             post_quant: Conv2d::load_1x1(&p.at("post_quant_conv"), z, z)?,
             decoder,
+            place: p.place(),
         })
     }
 
     /// x [batch, 3, h, w] in [-1, 1]: mean and log variance (within -30 to 20), each [batch, z, h/f, w/f], in f32.
     pub fn encode(&self, pass: &Pass, x: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {
-        let mut x = self.encoder.conv_in.forward(pass, x)?;
+        let x = Feature::from_map(pass, x, self.place)?;
+        let mut x = self.encoder.conv_in.forward(pass, &x, Tail::default())?;
         for stage in &self.encoder.stages {
             for resnet in &stage.resnets {
                 x = resnet.forward(pass, &x, None)?;
@@ -225,15 +227,18 @@ impl Vae {
             }
         }
         x = self.encoder.mid.forward(pass, &x)?;
-        x = self.encoder.conv_out.forward(pass, &self.encoder.norm_out.forward_silu(pass, &x)?)?;
-        let moments = self.quant.forward(pass, &x)?.to_dtype(DType::F32)?;
+        x = self.encoder.norm_out.forward_silu(pass, &x, self.encoder.conv_out.wants())?;
+        x = self.encoder.conv_out.forward(pass, &x, Tail::default())?;
+        let moments = self.quant.forward(pass, &x, Tail::default())?.to_map(pass, self.place)?;
         let z = moments.dim(1)? / 2;
         Ok((moments.narrow(1, 0, z)?.contiguous()?, moments.narrow(1, z, z)?.clamp(-30.0, 20.0)?))
     }
 
     /// z [batch, z, h, w] (unscaled): a picture [batch, 3, f·h, f·w], in [-1, 1] but for overshoot, in f32.
     pub fn decode(&self, pass: &Pass, z: &Tensor) -> Result<Tensor, Interrupt> {
-        let mut x = self.decoder.conv_in.forward(pass, &self.post_quant.forward(pass, z)?)?;
+        let z = Feature::from_map(pass, z, self.place)?;
+        let z = self.post_quant.forward(pass, &z, Tail::default())?;
+        let mut x = self.decoder.conv_in.forward(pass, &z, Tail::default())?;
         x = self.decoder.mid.forward(pass, &x)?;
         for stage in &self.decoder.stages {
             for resnet in &stage.resnets {
@@ -243,7 +248,7 @@ impl Vae {
                 x = upsample.forward(pass, &x, None)?;
             }
         }
-        let y = self.decoder.conv_out.forward(pass, &self.decoder.norm_out.forward_silu(pass, &x)?)?;
-        Ok(y.to_dtype(DType::F32)?)
+        x = self.decoder.norm_out.forward_silu(pass, &x, self.decoder.conv_out.wants())?;
+        self.decoder.conv_out.forward(pass, &x, Tail::default())?.to_map(pass, self.place)
     }
 }
