@@ -147,8 +147,8 @@ fn networks_are_those_of_diffusers() {
 
         let text = model.encode_text(&pass, prompt, TextOptions::default()).unwrap();
         let empty = model.encode_text(&pass, "", TextOptions::default()).unwrap();
-        let eps =
-            model.predict(&pass, &tensor("unet_x"), f64::from(floats("unet_t")[0]), &tensor("embeddings")).unwrap();
+        let heard = model.listen(&pass, &tensor("embeddings")).unwrap();
+        let eps = model.predict(&pass, &tensor("unet_x"), f64::from(floats("unet_t")[0]), &heard).unwrap();
         let z = (tensor("vae_z") * 0.18215).unwrap();
         let picture = model.decode(&pass, &z).unwrap();
         for (name, d) in [
