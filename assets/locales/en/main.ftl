@@ -761,6 +761,7 @@ command-open-link-tip = Opens it in the browser.
 
 label-menu = Menu
 label-nothing-found = Nothing found
+label-forming = Being painted: { $number } of { $count }
 label-jobs = Queue
 label-jobs-open = Queue · { $count }
 label-jobs-none = Nothing to paint yet. What you paint is lined up here.

@@ -761,6 +761,7 @@ command-open-link-tip = 在浏览器里打开。
 
 label-menu = 菜单
 label-nothing-found = 没有找到
+label-forming = 正在画的第 { $number } 幅，共 { $count } 幅
 label-jobs = 画单
 label-jobs-open = 画单 · { $count }
 label-jobs-none = 还没有要画的。点「作画」，就排在这里。
