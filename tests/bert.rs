@@ -8,6 +8,7 @@ use danqing::engine::nets::bert::{Bert, BertConfig};
 use danqing::engine::nets::ops::Pass;
 use danqing::engine::tokenizer::BertTokenizer;
 use danqing::engine::weights::Loader;
+use danqing::recipe::prompt::spans;
 use danqing::recipe::{Cancel, Phase, Precision};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -36,7 +37,7 @@ fn ours_is_candles() {
     let ours = Bert::load(&Params::root(&weights), &serde_json::from_str::<BertConfig>(&config).unwrap()).unwrap();
 
     let tokenizer = BertTokenizer::from_file(&checkpoint.join("tokenizer/vocab.txt")).unwrap();
-    let tokens = tokenizer.encode("两岸猿声啼不住，轻舟已过万重山。Oil painting, 4k", 64).unwrap();
+    let tokens = tokenizer.encode(&spans("两岸猿声啼不住，轻舟已过万重山。Oil painting, 4k"), 64).unwrap();
     let ids = Tensor::new(tokens.ids.as_slice(), &device).unwrap().unsqueeze(0).unwrap();
     let kinds = ids.zeros_like().unwrap();
     let a = ours.forward(&Pass::default(), &tokens.ids, None).unwrap();

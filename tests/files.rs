@@ -3,7 +3,7 @@
 use danqing::app::filing::{Answer, ExportKind, ExportPlan, Lost, title};
 use danqing::app::settings::Settings;
 use danqing::app::{Card, Command, Effect, Said, Session, State};
-use danqing::base::{Extent, ProblemKind};
+use danqing::base::{Extent, IntRect, ProblemKind};
 use danqing::canvas::surface::flatten;
 use danqing::canvas::{Document, Layer, MaskTiles};
 use danqing::imaging::png_text::write_png;
@@ -494,6 +494,43 @@ fn a_picture_is_laid_in_the_middle_of_the_frame() {
     until(&mut session, "the copy", |state| state.filing.copied.is_some());
     let expected = flatten(session.state.desk.document(), session.state.desk.document().canvas());
     assert_eq!(**session.state.filing.copied.as_ref().unwrap(), expected);
+}
+
+/// A picture that says where it was painted goes back there, if the canvas is of that size and nobody cut the picture.
+#[test]
+fn a_picture_goes_back_to_where_it_was_painted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    edit(&mut session, [1, 2, 3, 255]);
+    let canvas = session.state.desk.document().extent();
+    let frame = session.state.desk.document().frame();
+    let middle = |side: u32| {
+        let start = |from: i32, length: u32| from + (length as i32 - side as i32) / 2;
+        IntRect::new(start(frame.x, frame.width), start(frame.y, frame.height), side, side)
+    };
+    let there = IntRect::new(5, -3, 20, 24);
+    let other = Extent::new(canvas.width + 8, canvas.height);
+    let huge = IntRect::new(0, 0, u32::MAX, 1);
+    let cases = [
+        ("原处", canvas, there, 16, there),
+        ("另一张纸", other, there, 16, middle(16)),
+        ("裁过", canvas, there, 24, middle(16)),
+        ("荒唐", canvas, huge, 16, middle(16)),
+        ("纸外", canvas, IntRect::new(i32::MAX, 0, 20, 20), 16, middle(16)),
+    ];
+    for (name, canvas, frame, said, expected) in cases {
+        let path = folder.path().join(format!("{name}.png"));
+        let rect = |r: IntRect| format!(r#"{{"x":{},"y":{},"width":{},"height":{}}}"#, r.x, r.y, r.width, r.height);
+        let size = |e: Extent| format!(r#"{{"width":{},"height":{}}}"#, e.width, e.height);
+        let spot = format!(r#"{{"canvas":{},"frame":{}}}"#, size(canvas), rect(frame));
+        let text = format!(r#"{{"danqing":1,"size":{},"spot":{spot}}}"#, size(Extent::new(said, said)));
+        write_png(&path, &picture(Extent::new(16, 16), 3), &[("danqing".into(), text)]).unwrap();
+        let before = session.state.desk.document().layers().len();
+        session.run(Command::SendToCanvas(path));
+        until(&mut session, name, |state| state.desk.document().layers().len() > before);
+        let layer = session.state.desk.document().layers().last().unwrap();
+        assert_eq!((layer.name.as_str(), layer.pixels.bounds()), (name, Some(expected)));
+    }
 }
 
 struct Window {

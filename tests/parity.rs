@@ -162,3 +162,46 @@ fn networks_are_those_of_diffusers() {
         }
     }
 }
+
+/// Weights change nothing where they are 1, and at 0 the words are those of an empty prompt.
+#[test]
+fn weights_move_the_text_between_the_empty_prompt_and_beyond() {
+    let cache = tempfile::tempdir().unwrap();
+    let (folder, family) = families::detect(&goldens().join("checkpoint-0")).unwrap();
+    let mut report = |_: Phase| ControlFlow::Continue(());
+    let mut loader = Loader {
+        device: candle_core::Device::Cpu,
+        precision: Precision::F32,
+        cache: cache.path(),
+        cancel: Cancel::new(),
+        report: &mut report,
+    };
+    let model = (family.load)(&folder, &mut loader).unwrap();
+    for attention_mask in [false, true] {
+        let options = TextOptions { attention_mask, ..TextOptions::default() };
+        // One row a token.
+        let encode = |text: &str| -> Vec<Vec<f32>> {
+            let states = model.encode_text(&Pass::default(), text, options).unwrap();
+            states.squeeze(0).unwrap().to_vec2().unwrap()
+        };
+        let (plain, empty) = (encode("冬夜里的红梅，剪纸"), encode(""));
+        for same in ["(冬夜里的红梅，剪纸:1)", "冬夜里的（红梅：1.0），剪纸", "([冬夜里的])红梅，剪纸"]
+        {
+            assert_eq!(encode(same), plain, "{same}");
+        }
+        let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+        // [CLS] and four words come before the two that are weighted.
+        let (weighted, mut last) = (5..7usize, 0.0);
+        for weight in [0.0, 0.5, 1.0, 1.5, 3.0] {
+            let states = encode(&format!("冬夜里的(红梅:{weight})，剪纸"));
+            for (i, state) in states.iter().enumerate().filter(|(i, _)| !weighted.contains(i)) {
+                assert_eq!(state, &plain[i], "token {i}");
+            }
+            let far: f32 = weighted.clone().map(|i| distance(&states[i], &empty[i])).sum();
+            let whole: f32 = weighted.clone().map(|i| distance(&plain[i], &empty[i])).sum();
+            assert!((far - weight * whole).abs() < 1e-3 * whole, "{weight}: {far} of {whole}");
+            assert!(far >= last);
+            last = far;
+        }
+    }
+}

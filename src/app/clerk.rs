@@ -18,6 +18,7 @@ use crate::imaging::png_text::{encode_png, write_png};
 use crate::imaging::resample::{Filter, resize};
 use crate::recipe::Recipe;
 use crate::recipe::metadata::to_texts;
+use crate::recipe::prompt::plain;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -237,7 +238,8 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             let Some(place) = place else { return };
             let (patch, at) = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
-            let texts = to_texts(&recipe, recipe.seed, 0, &model);
+            // These are of the whole document from then on.
+            let texts = to_texts(&recipe, recipe.seed, 0, &model, None);
             let name = layer_name(&recipe.prompt);
             tell(Report::Joined { name, patch: Arc::new(patch), at, fills, sheet, texts });
         }
@@ -293,9 +295,9 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
     }
 }
 
-/// The beginning of the prompt.
+/// The beginning of the prompt, without weights.
 fn layer_name(prompt: &str) -> String {
-    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = plain(prompt).split_whitespace().collect::<Vec<_>>().join(" ");
     let mut name: String = line.chars().take(LAYER_NAME).collect();
     if name.len() < line.len() {
         name.push('…');
@@ -322,24 +324,24 @@ fn thumbnail(picture: &Pixmap) -> Pixmap {
 }
 
 /// Writes the picture with its recipe.
-fn write(path: &Path, Painting { picture, recipe, model, .. }: &Painting) -> Result<(), Problem> {
-    write_png(path, picture, &to_texts(recipe, recipe.seed, 0, model))
+fn write(path: &Path, Painting { picture, recipe, model, spot, .. }: &Painting) -> Result<(), Problem> {
+    write_png(path, picture, &to_texts(recipe, recipe.seed, 0, model, *spot))
 }
 
 /// Saves under the first name that is free.
 fn keep(folder: &Path, painting: &Painting) -> Result<PathBuf, Problem> {
     let refused = |error| Problem::new(ProblemKind::Unwritable).at(folder).detail(error);
     std::fs::create_dir_all(folder).map_err(refused)?;
-    let Painting { picture, recipe, model, .. } = painting;
+    let Painting { picture, recipe, model, spot, .. } = painting;
     let name = file_name(recipe);
     let names = (1u32..).map(|number| if number == 1 { format!("{name}.png") } else { format!("{name}-{number}.png") });
-    write_newly(folder, names, |writer| encode_png(writer, picture, &to_texts(recipe, recipe.seed, 0, model)))
+    write_newly(folder, names, |writer| encode_png(writer, picture, &to_texts(recipe, recipe.seed, 0, model, *spot)))
 }
 
 /// The prompt's beginning and the seed, without what file systems forbid: `大漠孤烟直，长河落日圆-42`.
 pub fn file_name(recipe: &Recipe) -> String {
     let allowed = |c: &char| !c.is_control() && !r#"<>:"/\|?*"#.contains(*c);
-    let words: String = recipe.prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: String = plain(&recipe.prompt).split_whitespace().collect::<Vec<_>>().join(" ");
     let stem: String = words.chars().filter(allowed).take(STEM).collect();
     let stem = stem.trim_matches([' ', '.', '-', '，', '。', ',']);
     format!("{}-{}", if stem.is_empty() { "丹青" } else { stem }, recipe.seed)
@@ -363,6 +365,7 @@ mod tests {
             file: None,
             trail: Default::default(),
             place: None,
+            spot: None,
         }
     }
 
@@ -389,6 +392,7 @@ mod tests {
         assert_eq!(name("大漠孤烟直，长河落日圆，水墨"), "大漠孤烟直，长河落日圆，水墨-42");
         assert_eq!(name("  a/b\\c: \"山\n水\"?  "), "abc 山 水-42");
         assert_eq!(name("../../etc/passwd"), "etcpasswd-42");
+        assert_eq!(name("(红梅:1.3)，[雪]"), "红梅，雪-42");
         assert_eq!(name("\u{0}***"), "丹青-42");
         assert_eq!(name(&"山".repeat(500)).chars().count(), STEM + 3);
     }

@@ -2,6 +2,7 @@
 
 use super::clerk::Report;
 use super::filing;
+use super::placing::Placed;
 use super::state::{Landing, Painting, Said, State, Trail};
 use super::update::{Effect, lay, start_next};
 use super::wall;
@@ -30,7 +31,8 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Finished { id, recipe, output } => {
             // It stays for a retry, as long as the job is known.
-            let place = state.places.get(&id).map(|placed| placed.place.clone());
+            let placed = state.places.get(&id);
+            let (place, spot) = (placed.map(|placed| placed.place.clone()), placed.map(Placed::spot));
             let lies_here = state.place_of(id).is_some();
             let model = state.model_name(&recipe);
             let formed = state.forming.as_ref().filter(|forming| forming.job == id);
@@ -51,6 +53,7 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
                         file: None,
                         trail,
                         place: place.clone(),
+                        spot,
                     }
                 })
                 .collect();

@@ -3,13 +3,14 @@
 //! Both work on pixels and so run on the clerk's thread.
 
 use super::desk::Sheet;
-use crate::base::{IntRect, JobId, Problem};
+use crate::base::{Extent, IntRect, JobId, Problem};
 use crate::canvas::Document;
 use crate::canvas::surface::flatten;
 use crate::imaging::resample::{Filter, resize};
 use crate::imaging::{Mask, Pixmap};
 use crate::recipe::check::check;
 use crate::recipe::inpaint::{InpaintPlan, plan};
+use crate::recipe::metadata::Spot;
 use crate::recipe::{FamilyInfo, Recipe, Source};
 use std::sync::Arc;
 
@@ -72,6 +73,15 @@ impl Place {
 pub struct Placed {
     pub place: Place,
     pub sheet: Sheet,
+    /// Size of that document.
+    pub canvas: Extent,
+}
+
+impl Placed {
+    /// The same as plain data.
+    pub fn spot(&self) -> Spot {
+        Spot { canvas: self.canvas, frame: self.place.rect() }
+    }
 }
 
 /// A recipe that still lacks what the canvas shows.
@@ -118,7 +128,7 @@ impl Preparation {
             Place::Frame(frame)
         };
         check(&recipe, &family)?;
-        Ok((recipe, Placed { place, sheet }))
+        Ok((recipe, Placed { place, sheet, canvas: document.extent() }))
     }
 }
 

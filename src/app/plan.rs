@@ -49,7 +49,7 @@ pub fn plan_on_canvas(state: &State) -> Result<Planned, Problem> {
     let strength = state.draft.strength;
     let seen = strength < 1.0 && state.desk.has_paint(frame) && able.is_some_and(|able| able.image_to_image);
     let Some(model) = state.model().filter(|_| masked || seen) else {
-        let placed = Placed { place: Place::Frame(frame), sheet: state.desk.sheet() };
+        let placed = Placed { place: Place::Frame(frame), sheet: state.desk.sheet(), canvas: document.extent() };
         return Ok(Planned::Ready(Box::new(recipe), placed));
     };
     let (family, document) = (model.family.clone(), document.clone());

@@ -1,13 +1,13 @@
-//! Weights in a prompt: `(词:1.2)`, made heavier and lighter with two keys. Positions count characters, not bytes.
+//! Weights in a prompt, made heavier and lighter with two keys; what they are is for [`crate::recipe::prompt`] to say.
+//! Positions count characters, not bytes.
 
+use crate::recipe::prompt::{Group, escaped, groups, is_round};
 use std::ops::Range;
 
 /// The lightest and the heaviest weight that the keys give.
 pub const WEIGHTS: (f64, f64) = (0.1, 2.0);
 /// What one press changes.
 pub const WEIGHT_STEP: f64 = 0.1;
-/// The weight of brackets without a number, as everywhere.
-const BARE: f64 = 1.1;
 /// Weights are rounded to so many parts of one.
 const PARTS: f64 = 100.0;
 
@@ -58,74 +58,6 @@ pub fn adjust_weight(text: &str, selection: Range<usize>, step: f64) -> Option<E
     }
 }
 
-/// A pair of brackets that belong together.
-#[derive(Clone, Copy, Debug)]
-struct Group {
-    open: usize,
-    close: usize,
-    /// Where the colon stands, and the number behind it.
-    weight: Option<(usize, f64)>,
-}
-
-impl Group {
-    fn content_end(&self) -> usize {
-        self.weight.map_or(self.close, |(colon, _)| colon)
-    }
-}
-
-const fn opens(c: char) -> bool {
-    matches!(c, '(' | '（')
-}
-
-const fn closes(c: char) -> bool {
-    matches!(c, ')' | '）')
-}
-
-const fn is_colon(c: char) -> bool {
-    matches!(c, ':' | '：')
-}
-
-/// All pairs, inner ones before outer ones; brackets without a partner are left out.
-fn groups(chars: &[char]) -> Vec<Group> {
-    let mut open = Vec::new();
-    let mut found = Vec::new();
-    let mut escaped = false;
-    for (at, &c) in chars.iter().enumerate() {
-        if std::mem::take(&mut escaped) {
-            continue;
-        }
-        if c == '\\' {
-            escaped = true;
-        } else if opens(c) {
-            open.push(at);
-        } else if closes(c)
-            && let Some(start) = open.pop()
-        {
-            found.push(Group { open: start, close: at, weight: weight(chars, start, at) });
-        }
-    }
-    found
-}
-
-/// The number before the closing bracket, if there is one, with the place of its colon.
-fn weight(chars: &[char], open: usize, close: usize) -> Option<(usize, f64)> {
-    let inside = chars.get(open + 1..close)?;
-    let colon = inside.iter().rposition(|&c| is_colon(c))?;
-    let number: String = inside.get(colon + 1..)?.iter().map(|&c| narrow(c)).collect();
-    let number = number.trim();
-    let plain = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let value = number.parse::<f64>().ok().filter(|v| plain && v.is_finite())?;
-    Some((open + 1 + colon, value))
-}
-
-/// A digit or a point of full width as that of ASCII.
-fn narrow(c: char) -> char {
-    match c {
-        '０'..='９' | '．' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
-        other => other,
-    }
-}
-
 /// What ends a word: spaces, punctuation of both widths, brackets of all kinds.
 fn separates(c: char) -> bool {
     let ascii =
@@ -162,21 +94,15 @@ fn separates(c: char) -> bool {
             | '｜'
             | '｛'
             | '｝'
+            | '［'
+            | '］'
     );
     ascii || chinese || c.is_whitespace()
 }
 
 /// The word that the caret is in, or touches; one that ends at it goes before one that begins.
 fn word_at(chars: &[char], caret: usize) -> Option<Range<usize>> {
-    let mut escaped = false;
-    let outside: Vec<bool> = chars
-        .iter()
-        .map(|&c| {
-            let sign = std::mem::take(&mut escaped);
-            escaped = !sign && c == '\\';
-            separates(c) && !sign
-        })
-        .collect();
+    let outside: Vec<bool> = chars.iter().zip(escaped(chars)).map(|(&c, behind)| separates(c) && !behind).collect();
     let start = outside.get(..caret)?.iter().rposition(|&o| o).map_or(0, |at| at + 1);
     let end = outside.get(caret..)?.iter().position(|&o| o).map_or(chars.len(), |at| caret + at);
     (start < end).then_some(start..end)
@@ -194,6 +120,8 @@ fn trimmed(chars: &[char], range: Range<usize>) -> Option<Range<usize>> {
 /// Widened until no pair of brackets has one of them inside and the other outside. What lies wholly between a pair, its
 /// number included, stays as it is.
 fn balanced(chars: &[char], groups: &[Group], mut range: Range<usize>) -> Range<usize> {
+    let escaped = escaped(chars);
+    let is_escaped = |at: usize| escaped.get(at).copied().unwrap_or(false);
     loop {
         let before = range.clone();
         for group in groups {
@@ -201,22 +129,16 @@ fn balanced(chars: &[char], groups: &[Group], mut range: Range<usize>) -> Range<
                 range = range.start.min(group.open)..range.end.max(group.close + 1);
             }
         }
-        // A backslash goes with its sign.
-        if range.start > 0 && is_escaped(chars, range.start) {
-            range.start -= 1;
-        }
-        if range.end < chars.len() && is_escaped(chars, range.end) {
+        // A backslash goes with its sign, and would make one of a bracket that is put behind it.
+        let before_it = range.start.checked_sub(1).filter(|&at| chars.get(at) == Some(&'\\') && !is_escaped(at));
+        range.start = before_it.unwrap_or(range.start);
+        if is_escaped(range.end) {
             range.end += 1;
         }
         if range == before {
             return range;
         }
     }
-}
-
-fn is_escaped(chars: &[char], at: usize) -> bool {
-    let before = chars.get(..at).unwrap_or_default();
-    before.iter().rev().take_while(|c| **c == '\\').count() % 2 == 1
 }
 
 /// The weight one step on, or `None` if it stays.
@@ -244,14 +166,23 @@ fn wrap(
 ) -> Option<Edit> {
     let weight = stepped(1.0, step)?;
     let part = |range: Range<usize>| chars.get(range).unwrap_or_default().iter().collect::<String>();
-    let (before, content, after) = (part(0..range.start), part(range.clone()), part(range.end..chars.len()));
+    // A bracket without a partner would find one in those that come.
+    let mut alone: Vec<bool> = chars.iter().zip(escaped(chars)).map(|(&c, behind)| is_round(c) && !behind).collect();
+    for at in groups(chars).iter().flat_map(|group| [group.open, group.close]) {
+        alone.get_mut(at).into_iter().for_each(|alone| *alone = false);
+    }
+    let inside = chars.iter().zip(alone).take(range.end).skip(range.start);
+    let content: String = inside.flat_map(|(&c, alone)| alone.then_some('\\').into_iter().chain([c])).collect();
+    let (before, after) = (part(0..range.start), part(range.end..chars.len()));
     let text = format!("{before}({content}:{}){after}", written(weight));
-    Some(Edit { text, selection: select(range.start + 1..range.end + 1) })
+    Some(Edit { text, selection: select(range.start + 1..range.start + 1 + content.chars().count()) })
 }
 
 /// Gives a pair of brackets another weight, or takes it away.
 fn reweigh(chars: &[char], group: &Group, step: f64, select: impl Fn(Range<usize>) -> Range<usize>) -> Option<Edit> {
-    let weight = stepped(group.weight.map_or(BARE, |(_, weight)| weight), step)?;
+    // Without a number, from the nearest tenth, so that one press takes ÷ 1.1 away as it does × 1.1.
+    let weight = group.number.map_or_else(|| (group.weight() * 10.0).round() / 10.0, |(_, number)| number);
+    let weight = stepped(weight, step)?;
     let part = |range: Range<usize>| chars.get(range).unwrap_or_default().iter().collect::<String>();
     let content = group.open + 1..group.content_end();
     let (before, words, after) = (part(0..group.open), part(content.clone()), part(group.close + 1..chars.len()));
@@ -259,12 +190,17 @@ fn reweigh(chars: &[char], group: &Group, step: f64, select: impl Fn(Range<usize
         let text = format!("{before}{words}{after}");
         return Some(Edit { text, selection: select(content.start - 1..content.end - 1) });
     }
-    let wide = chars.get(group.open) == Some(&'（');
-    let colon = match group.weight {
+    let wide = matches!(chars.get(group.open), Some('（' | '［'));
+    let colon = match group.number {
         Some((colon, _)) => part(colon..colon + 1),
         None => if wide { "：" } else { ":" }.to_owned(),
     };
-    let (open, close) = (part(group.open..group.open + 1), part(group.close..group.close + 1));
+    // Square ones take no number.
+    let (open, close) = match (group.square, wide) {
+        (false, _) => (part(group.open..group.open + 1), part(group.close..group.close + 1)),
+        (true, false) => ("(".to_owned(), ")".to_owned()),
+        (true, true) => ("（".to_owned(), "）".to_owned()),
+    };
     let text = format!("{before}{open}{words}{colon}{}{close}{after}", written(weight));
     Some(Edit { text, selection: select(content) })
 }
@@ -272,6 +208,7 @@ fn reweigh(chars: &[char], group: &Group, step: f64, select: impl Fn(Range<usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::prompt::plain;
     use proptest::prelude::*;
 
     /// The text with the selection marked by ‹ and ›, the caret by ‸, changed by `steps` presses.
@@ -336,6 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn square_brackets_become_round_ones_with_a_number() {
+        assert_eq!(press("[红‸花]，水", 1), "红‸花，水");
+        assert_eq!(press("[红‸花]，水", -1), "(红‸花:0.8)，水");
+        assert_eq!(press("［红‸花］", -1), "（红‸花：0.8）");
+        assert_eq!(press("[‹红花›]", 2), "(‹红花›:1.1)");
+        assert_eq!(press("([红‸花]:1.4)", -1), "((红‸花:0.8):1.4)");
+        assert_eq!(press("[红‸花", 1), "[(红‸花:1.1)");
+    }
+
+    #[test]
     fn nested_escaped_and_broken_brackets() {
         assert_eq!(press("((红‸花:1.2), 水:0.8)", 1), "((红‸花:1.3), 水:0.8)");
         assert_eq!(press("((红花:1.2), ‸水:0.8)", 1), "((红花:1.2), ‸水:0.9)");
@@ -346,6 +293,8 @@ mod tests {
         assert_eq!(press("(红‸花", 1), "((红‸花:1.1)");
         assert_eq!(press("红‸花)", 1), "(红‸花:1.1))");
         assert_eq!(press("(红花:‹1.2›)", 1), "(‹红花›:1.3)");
+        assert_eq!(press("‹红花)›，水", 1), "(‹红花\\)›:1.1)，水");
+        assert_eq!(press("山\\‹红花›", 1), "山(‹\\红花›:1.1)");
     }
 
     #[test]
@@ -373,15 +322,21 @@ mod tests {
         }
 
         #[test]
-        fn any_text_survives(text in "[a山(（)）:：1.\\\\, ，2]{0,24}", from in 0usize..26, to in 0usize..26, up: bool) {
+        fn any_text_survives(text in "[a山(（)）\\[\\]:：1.\\\\, ，2]{0,24}", from in 0usize..26, to in 0usize..26, up: bool) {
             let step = if up { WEIGHT_STEP } else { -WEIGHT_STEP };
-            let count = |text: &str| groups(&text.chars().collect::<Vec<_>>()).len() as i64;
             if let Some(edit) = adjust_weight(&text, from..to, step) {
                 let length = edit.text.chars().count();
                 prop_assert!(edit.selection.start <= edit.selection.end && edit.selection.end <= length);
-                prop_assert!((count(&edit.text) - count(&text)).abs() <= 2, "{text} {}", edit.text);
-                let removed = |text: &str| text.chars().filter(|c| !"(（)）:：0123456789. ".contains(*c)).collect::<String>();
+                let removed = |text: &str| text.chars().filter(|c| !"(（)）[]\\:：0123456789. ".contains(*c)).collect::<String>();
                 prop_assert_eq!(removed(&edit.text), removed(&text));
+            }
+        }
+
+        #[test]
+        fn the_model_reads_the_same_words(text in "[a山(（)）\\[\\]\\\\, ，]{0,24}", from in 0usize..26, to in 0usize..26, up: bool) {
+            let step = if up { WEIGHT_STEP } else { -WEIGHT_STEP };
+            if let Some(edit) = adjust_weight(&text, from..to, step) {
+                prop_assert_eq!(plain(&edit.text), plain(&text), "{:?} → {:?}", text, edit.text);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::json_file;
 use crate::base::Problem;
+use crate::recipe::prompt::searchable;
 use std::collections::VecDeque;
 use std::path::Path;
 
@@ -41,7 +42,7 @@ impl PromptHistory {
         let query = query.to_lowercase();
         let parts: Vec<&str> = query.split_whitespace().collect();
         let fits = |prompt: &&str| {
-            let prompt = prompt.to_lowercase();
+            let prompt = searchable(prompt);
             parts.iter().all(|part| prompt.contains(part))
         };
         self.iter().filter(fits).collect()
@@ -94,6 +95,8 @@ mod tests {
         assert_eq!(history.search("red"), ["A Red Flower"]);
         assert_eq!(history.search(" ").len(), 3);
         assert!(history.search("海").is_empty());
+        history.add("(红:1.2)梅");
+        assert_eq!((history.search("红梅"), history.search("红:1.2")), (vec!["(红:1.2)梅"], vec!["(红:1.2)梅"]));
     }
 
     #[test]

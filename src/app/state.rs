@@ -14,6 +14,7 @@ use crate::base::{Extent, ImageId, JobId, Problem, Severity};
 use crate::imaging::Pixmap;
 use crate::jobs::Ledger;
 use crate::recipe::check::check_size;
+use crate::recipe::metadata::Spot;
 use crate::recipe::{FamilyInfo, Preset, Recipe, Sampling};
 use crate::words::{Language, text_with};
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,8 @@ pub struct Painting {
     pub trail: Trail,
     /// Where on the canvas it belongs.
     pub place: Option<Place>,
+    /// The same as plain data, for its file.
+    pub spot: Option<Spot>,
 }
 
 impl Painting {

@@ -187,6 +187,29 @@ fn a_draft_that_is_refused_leaves_the_canvas_as_it_is() {
 }
 
 #[test]
+fn a_repaint_knows_its_place_and_goes_back_there_on_a_canvas_of_the_same_size_alone() {
+    let mut threads = Threads::default();
+    let mut state = masked(&mut threads);
+    threads.run(&mut state, Command::Generate);
+    threads.all(&mut state);
+    let painting = state.paintings.front().unwrap().clone();
+    let Some(Place::Patch(plan)) = &painting.place else { panic!("{:?}", painting.place) };
+    let spot = painting.spot.unwrap();
+    assert_eq!((spot.canvas, spot.frame), (state.desk.document().extent(), plan.context));
+    assert_eq!(painting.picture.extent(), plan.working, "the picture is what the recipe makes");
+
+    let put = |state: &mut State| {
+        let effects = update(state, Command::PutOnCanvas(painting.id));
+        let [Effect::Lay(painting)] = &effects[..] else { panic!("{effects:?}") };
+        painting.place.clone()
+    };
+    assert_eq!(put(&mut state), painting.place);
+    state.desk.replace(Document::blank(Extent::new(100, 90), "纸").unwrap());
+    let middle = IntRect::new((100 - 64) / 2, (90 - 64) / 2, 64, 64);
+    assert_eq!(put(&mut state), Some(Place::Frame(middle)));
+}
+
+#[test]
 fn another_size_still_takes_the_place_of_the_last_picture() {
     let mut threads = Threads::default();
     let mut state = state();
@@ -397,7 +420,8 @@ proptest! {
     fn places_are_found_on_their_own_document_alone(other: bool) {
         let mut state = state();
         let job = JobId::fresh();
-        let placed = Placed { place: Place::Frame(IntRect::new(0, 0, 64, 64)), sheet: state.desk.sheet() };
+        let (sheet, canvas) = (state.desk.sheet(), state.desk.document().extent());
+        let placed = Placed { place: Place::Frame(IntRect::new(0, 0, 64, 64)), sheet, canvas };
         state.places.insert(job, placed);
         if other {
             update(&mut state, Command::NewDocument);

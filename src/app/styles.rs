@@ -2,6 +2,7 @@
 
 use super::json_file;
 use crate::base::Problem;
+use crate::recipe::prompt::{groups, plain};
 use crate::words::Language;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -48,8 +49,10 @@ impl Style {
         } else {
             joined(prompt, template)
         };
-        let said: Vec<&str> = parts(negative).collect();
-        let new: Vec<&str> = parts(&self.negative).filter(|part| !said.contains(part)).collect();
+        // However heavy it is said.
+        let said = words(negative);
+        let is_said = |part: &&str| words(part).iter().all(|word| said.contains(word));
+        let new: Vec<&str> = parts(&self.negative).filter(|part| !is_said(part)).collect();
         (prompt, joined(negative.trim(), &new.join(JOINT)))
     }
 }
@@ -62,8 +65,22 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| is_joint(c) || c.is_whitespace())
 }
 
+/// Between commas, save those within brackets.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(is_joint).map(str::trim).filter(|part| !part.is_empty())
+    let chars: Vec<char> = text.chars().collect();
+    let mut inside = vec![false; chars.len()];
+    for group in groups(&chars) {
+        inside.get_mut(group.open..group.close).into_iter().flatten().for_each(|inside| *inside = true);
+    }
+    let mut inside = inside.into_iter();
+    let parts = text.split(move |c| !inside.next().unwrap_or(false) && is_joint(c));
+    parts.map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// What stands between commas, without weights.
+fn words(text: &str) -> Vec<String> {
+    let plain = plain(text);
+    plain.split(is_joint).map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
 fn joined(a: &str, b: &str) -> String {
@@ -206,6 +223,11 @@ mod tests {
         assert_eq!(apply(""), "模糊，水印");
         assert_eq!(apply("文字, 水印"), "文字, 水印，模糊");
         assert_eq!(apply("水印、模糊"), "水印、模糊");
+        assert_eq!(apply("(水印，文字:1.3)"), "(水印，文字:1.3)，模糊");
+        let heavy = |own: &str| style("", "(模糊，水印：1.4)，照片").apply("山", own).1;
+        assert_eq!(heavy("模糊，[照片]"), "模糊，[照片]，(模糊，水印：1.4)");
+        assert_eq!(heavy("水印，模糊"), "水印，模糊，照片");
+        assert_eq!(heavy("水印)，"), "水印)，(模糊，水印：1.4)，照片");
     }
 
     #[test]

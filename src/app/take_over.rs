@@ -2,11 +2,13 @@
 
 use super::state::{Draft, Model, Said, State};
 use crate::base::Extent;
-use crate::recipe::metadata::ReadRecipe;
+use crate::recipe::metadata::{OWN, ReadRecipe};
 
 /// A side that no recipe of ours goes below, in pixels.
 const LEAST_SIDE: u32 = 64;
 const MOST_SIDE: u32 = 8192;
+/// As little as the window's slider gives.
+const LEAST_STRENGTH: f64 = 0.01;
 
 /// Makes what the file says the draft, and tells the artist.
 pub fn take_over(state: &mut State, recipe: &ReadRecipe) {
@@ -23,6 +25,7 @@ pub fn take_over(state: &mut State, recipe: &ReadRecipe) {
         (Some(None), Some(model)) => {
             state.say(Said::Note("note-reused-other-model", vec![("model", model.clone())]));
         }
+        _ if recipe.repaint => state.say(Said::Note("note-repaint-reused", Vec::new())),
         _ => state.say(Said::Note("note-recipe-reused", Vec::new())),
     }
 }
@@ -50,7 +53,13 @@ fn fill(draft: &mut Draft, recipe: &ReadRecipe, factor: u32) {
     if let Some(guidance) = recipe.guidance.filter(|guidance| guidance.is_finite()) {
         sampling.guidance = guidance.clamp(1.0, 50.0);
     }
-    if let Some(size) = recipe.size.filter(|size| !size.is_empty()) {
+    // Ours say it of every picture that was painted over another.
+    if recipe.source == OWN {
+        let strength = recipe.strength.filter(|strength| strength.is_finite()).unwrap_or(1.0);
+        draft.strength = strength.clamp(LEAST_STRENGTH, 1.0);
+    }
+    // The size of what is repainted follows from the mask.
+    if let Some(size) = recipe.size.filter(|size| !size.is_empty() && !recipe.repaint) {
         draft.size = Extent::new(fit(size.width, factor), fit(size.height, factor));
     }
     if let Some(seed) = recipe.seed {
@@ -90,5 +99,23 @@ mod tests {
         assert!(state.avoiding);
         let other = vec![("model", "别家".to_owned())];
         assert_eq!(state.messages[0].said, Said::Note("note-reused-other-model", other));
+    }
+
+    #[test]
+    fn of_a_repaint_the_strength_is_taken_over_and_the_size_is_not() {
+        let mut state = State::new(vec![], &Settings::default(), Language::ZhCn);
+        let size = state.draft.size;
+        let own = |rest: &str| {
+            let text = format!(r#"{{"danqing":1,"prompt":"竹","size":{{"width":256,"height":320}}{rest}}}"#);
+            from_texts(&[("danqing".into(), text)]).unwrap()
+        };
+        take_over(&mut state, &own(r#","strength":0.6,"inpaint":{"feather":0.0,"paste":false}"#));
+        assert_eq!((state.draft.size, state.draft.strength), (size, 0.6));
+        assert_eq!(state.messages[0].said, Said::Note("note-repaint-reused", Vec::new()));
+        take_over(&mut state, &own(r#","strength":-3.0"#));
+        assert_eq!((state.draft.size, state.draft.strength), (Extent::new(256, 320), LEAST_STRENGTH));
+        // From words alone: nothing of the canvas was seen.
+        take_over(&mut state, &own(""));
+        assert_eq!(state.draft.strength, 1.0);
     }
 }

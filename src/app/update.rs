@@ -8,7 +8,7 @@ use super::plan::{Planned, draw_seed, plan, plan_on_canvas};
 use super::prompt_edit::WEIGHT_STEP;
 use super::state::{Forming, Painting, Said, Scale, State, View};
 use super::wall;
-use crate::base::{ImageId, JobId};
+use crate::base::{ImageId, IntRect, JobId};
 use crate::recipe::Recipe;
 use crate::words::{Language, text};
 use std::path::PathBuf;
@@ -153,12 +153,8 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
         }
         Command::PutOnCanvas(id) => {
             state.view = View::Easel;
-            let frame = state.desk.document().frame();
             let painting = state.painting(id).cloned();
-            let placed = painting.map(|painting| Painting {
-                place: Some(painting.place.clone().unwrap_or(Place::Frame(frame))),
-                ..painting
-            });
+            let placed = painting.map(|painting| Painting { place: Some(place_for(state, &painting)), ..painting });
             placed.map(|painting| lay(state, painting)).into_iter().collect()
         }
         other => filing::carry_out(state, other).unwrap_or_else(|other| {
@@ -248,6 +244,17 @@ fn cancel(state: &mut State) -> Vec<Effect> {
         state.say(Said::Note("note-stopped", Vec::new()));
     }
     Vec::new()
+}
+
+/// Where it came from, if the canvas is of the size that it was then; else the middle of the frame.
+fn place_for(state: &State, painting: &Painting) -> Place {
+    let canvas = state.desk.document().extent();
+    let known = painting.place.as_ref().filter(|_| painting.spot.is_none_or(|spot| spot.canvas == canvas));
+    known.cloned().unwrap_or_else(|| {
+        let extent = painting.picture.extent();
+        let (x, y) = filing::centred(state, extent);
+        Place::Frame(IntRect::new(x, y, extent.width, extent.height))
+    })
 }
 
 /// A picture on its way to the canvas.
@@ -397,6 +404,7 @@ mod tests {
             file: None,
             trail: Default::default(),
             place: None,
+            spot: None,
         });
         id
     }

@@ -76,6 +76,8 @@ fn label_text(label: &str, language: Language) -> String {
         "text length" => "cli-recipe-text-length",
         "attention mask" => "cli-recipe-attention-mask",
         "precision" => "cli-recipe-precision",
+        "repaint" => "cli-recipe-repaint",
+        "place" => "cli-recipe-place",
         other => return other.to_owned(),
     };
     text(language, id)

@@ -141,7 +141,7 @@ fn write(args: &Paint, recipe: &Recipe, output: &Output) -> Result<(), Problem> 
 
 /// The texts of picture `k` of the batch.
 fn texts(recipe: &Recipe, k: usize) -> Vec<(String, String)> {
-    to_texts(recipe, recipe.seed.wrapping_add(k as u64), k as u32, &model_name(&recipe.model))
+    to_texts(recipe, recipe.seed.wrapping_add(k as u64), k as u32, &model_name(&recipe.model), None)
 }
 
 /// What a picture says of its model: its name in the catalog, never the path, which tells more about a computer than

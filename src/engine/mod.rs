@@ -2,6 +2,7 @@
 //! [`crate::recipe::generator`].
 
 pub mod denoiser;
+pub mod emphasis;
 pub mod families;
 pub mod interrupt;
 pub mod kernels;

@@ -1,6 +1,7 @@
 //! Text to token ids: WordPiece (BERT's tokenizer) from `vocab.txt` alone.
 
 use crate::base::{Problem, ProblemKind};
+use crate::recipe::prompt::Span;
 use std::path::Path;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
@@ -17,9 +18,11 @@ pub struct BertTokenizer {
 }
 
 /// Token ids of one text, padded to a fixed length.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tokens {
     pub ids: Vec<u32>,
+    /// Of each token; 1 for those that are not the text's.
+    pub weights: Vec<f32>,
     /// How many of them are the text's own, `[CLS]` and `[SEP]` counted.
     pub used: usize,
     /// Whether the end of the text was cut off to fit.
@@ -73,25 +76,37 @@ impl BertTokenizer {
 
     /// `[CLS]` text `[SEP]` and padding, `length` ids in all (at least 2); a longer text loses its end, never `[SEP]`.
     ///
+    /// Each span is read by itself, so that brackets part words of Latin letters as they do in other programs. Chinese
+    /// characters are words of their own: their ids are those of the text without brackets, whatever the weights.
+    ///
     /// # Errors
     /// [`ProblemKind::Internal`] if the tokenizer fails.
-    pub fn encode(&self, text: &str, length: usize) -> Result<Tokens, Problem> {
-        let encoding = self.inner.encode(text, false).map_err(|e| Problem::new(ProblemKind::Internal).detail(e))?;
+    pub fn encode(&self, spans: &[Span], length: usize) -> Result<Tokens, Problem> {
         let room = length.saturating_sub(2);
-        let own = encoding.get_ids();
-        let mut ids = Vec::with_capacity(length);
+        let (mut ids, mut weights) = (Vec::with_capacity(length), Vec::with_capacity(length));
         ids.push(self.cls);
-        ids.extend(own.iter().take(room));
+        weights.push(1.0);
+        let mut truncated = false;
+        for span in spans {
+            let encoding = self.inner.encode(span.text.as_str(), false);
+            let encoding = encoding.map_err(|e| Problem::new(ProblemKind::Internal).detail(e))?;
+            let left = room + 1 - ids.len().min(room + 1);
+            truncated |= encoding.len() > left;
+            ids.extend(encoding.get_ids().iter().take(left));
+            weights.resize(ids.len(), span.weight as f32);
+        }
         ids.push(self.sep);
         let used = ids.len();
         ids.resize(length.max(used), self.pad);
-        Ok(Tokens { ids, used, truncated: own.len() > room })
+        weights.resize(ids.len(), 1.0);
+        Ok(Tokens { ids, weights, used, truncated })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::prompt::spans;
 
     fn tokenizer() -> (tempfile::TempDir, BertTokenizer) {
         let folder = tempfile::tempdir().unwrap();
@@ -104,7 +119,7 @@ mod tests {
     #[test]
     fn chinese_is_split_and_latin_is_pieced() {
         let (_folder, t) = tokenizer();
-        let tokens = t.encode("飞流，OILs 4K Á 鱻", 14).unwrap();
+        let tokens = t.encode(&spans("飞流，OILs 4K Á 鱻"), 14).unwrap();
         assert_eq!(tokens.ids, [2, 5, 6, 7, 8, 9, 10, 11, 12, 1, 3, 0, 0, 0]);
         assert_eq!((tokens.used, tokens.truncated), (11, false));
     }
@@ -112,10 +127,30 @@ mod tests {
     #[test]
     fn a_long_text_keeps_its_separator() {
         let (_folder, t) = tokenizer();
-        let tokens = t.encode(&"飞".repeat(100), 8).unwrap();
+        let tokens = t.encode(&spans(&"飞".repeat(100)), 8).unwrap();
         assert_eq!(tokens.ids, [2, 5, 5, 5, 5, 5, 5, 3]);
         assert!(tokens.truncated);
-        assert_eq!(t.encode("", 3).unwrap().ids, [2, 3, 0]);
+        assert_eq!(t.encode(&[], 3).unwrap().ids, [2, 3, 0]);
+    }
+
+    #[test]
+    fn each_token_has_the_weight_of_its_span() {
+        let (_folder, t) = tokenizer();
+        let plain = t.encode(&spans("飞流，oils"), 8).unwrap();
+        assert_eq!(plain.weights, [1.0; 8]);
+        for (text, weights) in [
+            ("飞(流:1.5)，(oils:0.5)", [1.0, 1.0, 1.5, 1.0, 0.5, 0.5, 1.0, 1.0]),
+            ("((飞流))，oils", [1.0, 1.21, 1.21, 1.0, 1.0, 1.0, 1.0, 1.0]),
+            ("(飞流，oils:1)", [1.0; 8]),
+        ] {
+            let tokens = t.encode(&spans(text), 8).unwrap();
+            assert_eq!((&tokens.ids, &tokens.weights[..]), (&plain.ids, &weights[..]), "{text}");
+        }
+        // What is cut off takes its weights with it.
+        let cut = t.encode(&spans("飞(飞飞飞:2)流"), 5).unwrap();
+        assert_eq!((cut.ids, cut.weights, cut.truncated), (vec![2, 5, 5, 5, 3], vec![1.0, 1.0, 2.0, 2.0, 1.0], true));
+        let parted = t.encode(&spans("a(oil:1.1)a"), 6).unwrap();
+        assert_eq!(parted.ids, [2, 12, 8, 12, 3, 0]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! pictures, and looks through all of it. The answer is a list of ids, from which a grid fetches the rows it shows.
 
 use super::entry::{Entry, EntryId};
+use crate::recipe::prompt::searchable;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -122,7 +123,7 @@ impl Row {
         let text = |part: Option<&std::ffi::OsStr>| fold(&part.unwrap_or_default().to_string_lossy());
         let name = text(facts.path.file_name());
         let folder = text(facts.path.parent().map(|p| p.as_os_str()));
-        let words = format!("{}\n{}\n{name}", fold(&facts.prompt), fold(&facts.negative));
+        let words = format!("{}\n{}\n{name}", searchable(&facts.prompt), searchable(&facts.negative));
         Self {
             id: *id,
             created: facts.created,
@@ -208,6 +209,14 @@ pub mod tests {
         assert_eq!(find("水印 watermark 烟"), [2]);
         assert_eq!(find("竹 烟"), [0i64; 0]);
         assert_eq!(find("%"), [0i64; 0]);
+    }
+
+    #[test]
+    fn words_are_found_across_weights() {
+        let mut shelf = shelf();
+        shelf.put(&entry(5, "梅.png", "(Red:1.3)色的梅"));
+        let find = |words: &str| ids(&shelf, &Query { words: words.into(), ..Query::default() });
+        assert_eq!((find("red色的"), find("(red:1.3)")), (vec![5], vec![5]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod family;
 pub mod generator;
 pub mod inpaint;
 pub mod metadata;
+pub mod prompt;
 #[allow(clippy::module_inception)]
 pub mod recipe;
 pub mod sampling;

@@ -8,6 +8,7 @@ use super::widgets::{faint, focus_ring, heading, icon_button_sized, link, menu_s
 use crate::app::prompt_edit::adjust_weight;
 use crate::app::state::Draft;
 use crate::app::{Command, State};
+use crate::recipe::prompt::plain;
 use crate::words::{text, text_with};
 use egui::text::{CCursor, CCursorRange};
 use egui::text_edit::TextEditState;
@@ -75,7 +76,8 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
         heading(ui, &text(language, "label-prompt"));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             history(ui, state, out);
-            let count = state.draft.prompt.chars().count();
+            // Weights are not read.
+            let count = plain(&state.draft.prompt).chars().count();
             // The two signs that stand for the beginning and the end are not the artist's.
             let limit = state.model().map(|model| model.family.tokens.saturating_sub(2));
             let words = match limit {

@@ -108,7 +108,7 @@ hint-negative = What you do not want, such as: 模糊，水印
 hint-seed = Random each time
 hint-seed-last = Random, last { $seed }
 
-tip-prompt = The models think in Chinese: words or a line of a poem, and after a comma the medium, such as 水墨 (ink) or 油画 (oil).
+tip-prompt = The models think in Chinese: words or a line of a poem, and after a comma the medium, such as 水墨 (ink) or 油画 (oil). (word:1.2) counts for more, [word] for less.
 tip-negative = What shall not be in the picture.
 tip-manner = A sampler, a number of steps and a schedule that go well together.
 tip-batch = How many to paint at once; each takes the next seed.
@@ -321,6 +321,7 @@ note-stopped = Stopped.
 note-saved = Saved as { $file }
 note-no-dialog = The system has no file dialog to show. The picture is in the pictures folder already.
 note-recipe-reused = The recipe is back on the left.
+note-repaint-reused = The recipe is back on the left. It repainted a part, and files hold no mask: paint one to do the same again.
 
 empty-title = Write what you see within
 empty-advice = Write a few words on the left, or begin with one of these lines:
@@ -419,6 +420,8 @@ cli-recipe-strength = strength
 cli-recipe-text-length = text length
 cli-recipe-attention-mask = attention mask
 cli-recipe-precision = precision
+cli-recipe-repaint = repaint of a part
+cli-recipe-place = place on the canvas
 
 # Names of values and abilities
 value-steps = steps
@@ -667,6 +670,9 @@ tip-all-layers = Looks at the picture as it is seen and not at this layer alone.
 label-target-layer = Layer
 label-target-mask = Mask
 label-strength = Strength
+label-repaint = Repaint
+label-repaint-part = { $part } at ({ $x }, { $y }) of a canvas of { $canvas }
+label-repaint-somewhere = what a mask covered
 tip-strength = How much of what is on the canvas is painted anew: 100% all of it; the less, the more it stays.
 label-preparing = Getting the canvas ready…
 note-undone = Undone: { $step }
@@ -755,6 +761,7 @@ command-open-link-tip = Opens it in the browser.
 
 label-menu = Menu
 label-nothing-found = Nothing found
+label-forming = Being painted: { $number } of { $count }
 label-jobs = Queue
 label-jobs-open = Queue · { $count }
 label-jobs-none = Nothing to paint yet. What you paint is lined up here.

@@ -108,7 +108,7 @@ hint-negative = 不想看见的，例如：模糊，水印
 hint-seed = 每次随机
 hint-seed-last = 随机，上次 { $seed }
 
-tip-prompt = 用中文写就好，诗句也行。逗号之后可以加上画种，例如「水墨」「油画」。
+tip-prompt = 用中文写就好，诗句也行。逗号之后可以加上画种，例如「水墨」「油画」。(词:1.2) 更受重视，[词] 轻一些。
 tip-negative = 写下不想在画里看见的东西。
 tip-manner = 一组配好的采样器、步数与噪声曲线。
 tip-batch = 一次画几张，种子依次加一。
@@ -321,6 +321,7 @@ note-stopped = 已停笔。
 note-saved = 已存到 { $file }
 note-no-dialog = 系统没有可用的文件对话框。这幅画已自动保存在画廊文件夹里。
 note-recipe-reused = 已取回这幅画的设定。
+note-repaint-reused = 已取回这幅画的设定。这幅是局部重画，文件里没有蒙版；要照样再画，请先涂蒙版。
 
 empty-title = 写下画意，落笔成画
 empty-advice = 在左边写几个词或一句诗；或从一句开始：
@@ -419,6 +420,8 @@ cli-recipe-strength = 重绘强度
 cli-recipe-text-length = 文字长度
 cli-recipe-attention-mask = 注意力掩码
 cli-recipe-precision = 精度
+cli-recipe-repaint = 局部重画
+cli-recipe-place = 在画布上的位置
 
 # 数值与能力的名称
 value-steps = 步数
@@ -667,6 +670,9 @@ tip-all-layers = 按看到的画面取色，而不只看当前图层。
 label-target-layer = 图层
 label-target-mask = 蒙版
 label-strength = 重画力度
+label-repaint = 局部重画
+label-repaint-part = { $canvas } 的画布上，({ $x }, { $y }) 处的 { $part }
+label-repaint-somewhere = 蒙版之内
 tip-strength = 画布上原有的画保留多少：100% 全部重画，越低越像原来。
 label-preparing = 正在准备画面…
 note-undone = 已撤销：{ $step }
@@ -755,6 +761,7 @@ command-open-link-tip = 在浏览器里打开。
 
 label-menu = 菜单
 label-nothing-found = 没有找到
+label-forming = 正在画的第 { $number } 幅，共 { $count } 幅
 label-jobs = 画单
 label-jobs-open = 画单 · { $count }
 label-jobs-none = 还没有要画的。点「作画」，就排在这里。

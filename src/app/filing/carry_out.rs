@@ -6,7 +6,7 @@ use crate::app::command::Command;
 use crate::app::state::{State, View};
 use crate::app::take_over::take_over;
 use crate::app::update::{Card, Effect};
-use crate::base::{Problem, ProblemKind};
+use crate::base::{Extent, Problem, ProblemKind};
 use crate::imaging::Pixmap;
 use crate::words::{text, text_with};
 use std::path::PathBuf;
@@ -49,11 +49,11 @@ pub fn carry_out(state: &mut State, command: Command) -> Result<Vec<Effect>, Com
         Command::SendToCanvas(path) if state.desk.is_fresh() => request(state, Next::Open(path)),
         Command::SendToCanvas(path) => {
             state.view = View::Easel;
-            vec![errand(FileErrand::Read(path))]
+            vec![errand(FileErrand::Read { path, canvas: state.desk.document().extent() })]
         }
         Command::PastePicture(picture) => {
             let name = text(state.language, "label-pasted");
-            lay(state, &name, &picture);
+            lay(state, &name, &picture, None);
             Vec::new()
         }
         Command::CopyPicture => vec![errand(FileErrand::Copy(state.desk.document().clone()))],
@@ -141,16 +141,21 @@ fn save_to(state: &mut State, path: PathBuf) -> Vec<Effect> {
     vec![errand(FileErrand::Save { path, document, paper, revision, sheet })]
 }
 
-/// As a new layer, in the middle of the frame.
-pub(super) fn lay(state: &mut State, name: &str, picture: &Pixmap) {
+/// As a new layer, with its top left corner at a place that is known, else in the middle of the frame.
+pub(super) fn lay(state: &mut State, name: &str, picture: &Pixmap, at: Option<(i32, i32)>) {
+    let at = at.unwrap_or_else(|| centred(state, picture.extent()));
+    state.view = View::Easel;
+    if let Err(problem) = state.desk.lay("edit-paste", name, picture, at, false) {
+        state.complain(problem);
+    }
+}
+
+/// The top left corner of a picture in the middle of the frame.
+pub fn centred(state: &State, extent: Extent) -> (i32, i32) {
     let frame = state.desk.document().frame();
     let middle = |start: i32, room: u32, length: u32| {
         let at = i64::from(start) + (i64::from(room) - i64::from(length)) / 2;
         at.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
     };
-    let at = (middle(frame.x, frame.width, picture.width()), middle(frame.y, frame.height, picture.height()));
-    state.view = View::Easel;
-    if let Err(problem) = state.desk.lay("edit-paste", name, picture, at, false) {
-        state.complain(problem);
-    }
+    (middle(frame.x, frame.width, extent.width), middle(frame.y, frame.height, extent.height))
 }

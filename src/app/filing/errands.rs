@@ -1,12 +1,12 @@
 //! What the clerk does with files, on its own thread.
 
 use super::paper::Paper;
-use super::reading::{Opened, open, open_layer};
+use super::reading::{ForLayer, Opened, open, open_layer};
 use super::writing::{ExportPlan, export, save};
 use crate::app::desk::Sheet;
 use crate::app::recovery::document::Kept;
 use crate::app::recovery::{Found, find};
-use crate::base::{IntRect, Problem};
+use crate::base::{Extent, IntRect, Problem};
 use crate::canvas::Document;
 use crate::canvas::history::Revision;
 use crate::canvas::surface::flatten;
@@ -23,8 +23,8 @@ pub enum FileErrand {
     Save { path: PathBuf, document: Document, paper: Paper, revision: Revision, sheet: Sheet },
     /// Writes a copy.
     Export { path: PathBuf, document: Document, paper: Paper, plan: ExportPlan },
-    /// Reads a picture for a layer.
-    Read(PathBuf),
+    /// Reads a picture for a layer of a canvas of this size.
+    Read { path: PathBuf, canvas: Extent },
     /// Makes the picture for the clipboard: of what is selected, or all.
     Copy(Document),
     /// Looks for what sessions that ended suddenly have left in a folder.
@@ -51,7 +51,8 @@ pub enum FileReport {
     Exported(Result<(PathBuf, bool), Problem>),
     Read {
         path: PathBuf,
-        result: Result<Arc<Pixmap>, Problem>,
+        canvas: Extent,
+        result: Result<ForLayer, Problem>,
     },
     Copied(Arc<Pixmap>),
     Found(Vec<Found>),
@@ -78,9 +79,9 @@ pub fn run(errand: FileErrand) -> FileReport {
             let complete = export(&path, &document, &paper, &plan);
             FileReport::Exported(complete.map(|complete| (path, complete)))
         }
-        FileErrand::Read(path) => {
-            let result = open_layer(&path).map(Arc::new);
-            FileReport::Read { path, result }
+        FileErrand::Read { path, canvas } => {
+            let result = open_layer(&path, canvas);
+            FileReport::Read { path, canvas, result }
         }
         FileErrand::Copy(document) => FileReport::Copied(Arc::new(selected(&document))),
         FileErrand::Find(root) => FileReport::Found(find(&root)),
@@ -111,7 +112,6 @@ fn selected(document: &Document) -> Pixmap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Extent;
     use crate::canvas::MaskTiles;
     use crate::imaging::Mask;
 

@@ -11,7 +11,7 @@ mod reading;
 mod reports;
 mod writing;
 
-pub(super) use carry_out::carry_out;
+pub(super) use carry_out::{carry_out, centred};
 pub(super) use errands::run;
 pub use errands::{FileErrand, FileReport};
 pub use guard::Guard;

@@ -2,13 +2,14 @@
 
 use super::paper::{Paper, stem};
 use super::writing::PROJECT;
-use crate::base::{Extent, Problem, ProblemKind};
+use crate::base::{Extent, IntRect, Problem, ProblemKind};
 use crate::canvas::openraster::Limits;
 use crate::canvas::openraster::document::read_document;
 use crate::canvas::{Document, SIDE_MOST};
 use crate::imaging::Pixmap;
 use crate::imaging::read::{read_extent, read_picture};
-use crate::recipe::metadata::{FileKind, file_texts};
+use crate::imaging::resample::{Filter, resize};
+use crate::recipe::metadata::{FileKind, Spot, file_texts, from_texts};
 use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,12 +47,40 @@ pub fn open(path: &Path) -> Result<Opened, Problem> {
     })
 }
 
-/// Reads a picture for a layer.
+/// A picture for a layer.
+#[derive(Debug)]
+pub struct ForLayer {
+    pub picture: Pixmap,
+    /// Where its top left corner was when it was painted; `None` if that is not known, or was on a canvas of another size.
+    pub at: Option<(i32, i32)>,
+}
+
+/// Reads a picture for a layer of a canvas. One that was painted for a part of a canvas of this size comes in the size
+/// of that part.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_layer(path: &Path) -> Result<Pixmap, Problem> {
-    guarded(path, || picture(path))
+pub fn open_layer(path: &Path, canvas: Extent) -> Result<ForLayer, Problem> {
+    guarded(path, || {
+        let picture = picture(path)?;
+        let recipe = from_texts(&file_texts(path).unwrap_or_default());
+        // What was cut or scaled since is no longer what the recipe speaks of.
+        let recipe = recipe.filter(|recipe| recipe.size == Some(picture.extent()));
+        let Some(spot) = recipe.and_then(|recipe| recipe.spot).filter(|spot| is_sane(*spot, canvas)) else {
+            return Ok(ForLayer { picture, at: None });
+        };
+        let frame = spot.frame;
+        let fits = picture.extent() == frame.extent();
+        let picture = if fits { picture } else { resize(&picture, frame.extent(), Filter::Lanczos3) };
+        Ok(ForLayer { picture, at: Some((frame.x, frame.y)) })
+    })
+}
+
+/// Files can say anything.
+fn is_sane(spot: Spot, canvas: Extent) -> bool {
+    let whole = IntRect::new(0, 0, canvas.width, canvas.height);
+    let small = spot.frame.width.max(spot.frame.height) <= SIDE_MOST;
+    spot.canvas == canvas && small && spot.frame.intersect(whole).is_some()
 }
 
 fn picture(path: &Path) -> Result<Pixmap, Problem> {

@@ -3,6 +3,7 @@
 use super::carry_out::{changed_over, lay, request};
 use super::errands::FileReport;
 use super::paper::stem;
+use super::reading::ForLayer;
 use super::{Next, Opened, Paper};
 use crate::app::command::Command;
 use crate::app::recovery::document::Kept;
@@ -49,7 +50,11 @@ pub fn note(state: &mut State, report: FileReport) -> Vec<Effect> {
         FileReport::Exported(Ok((path, complete))) => {
             state.say(Said::Note(if complete { "note-saved" } else { "note-saved-without-recipe" }, file(&path)));
         }
-        FileReport::Read { path, result: Ok(picture) } => lay(state, &stem(&path), &picture),
+        FileReport::Read { path, canvas, result: Ok(ForLayer { picture, at }) } => {
+            // Another document may have come meanwhile.
+            let at = at.filter(|_| state.desk.document().extent() == canvas);
+            lay(state, &stem(&path), &picture, at);
+        }
         FileReport::Exported(Err(problem)) | FileReport::Read { result: Err(problem), .. } => state.complain(problem),
         FileReport::Copied(picture) => {
             state.filing.copied = Some(picture);

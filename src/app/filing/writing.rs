@@ -8,6 +8,7 @@ use crate::canvas::openraster::document::write_document;
 use crate::canvas::surface::flatten;
 use crate::imaging::resample::{Filter, resize};
 use crate::imaging::write::{ExportFormat, ExportOptions, export_picture};
+use crate::recipe::prompt::plain;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -96,10 +97,10 @@ impl ExportPlan {
     pub fn file_name(&self, paper: &Paper) -> String {
         let recipe = paper.recipe();
         // Without a recipe the name says most.
-        let prompt = recipe.as_ref().map(|recipe| recipe.prompt.as_str()).filter(|prompt| !prompt.is_empty());
+        let prompt = recipe.as_ref().map(|recipe| plain(&recipe.prompt)).filter(|prompt| !prompt.is_empty());
         let facts = Facts {
             moment: Moment::now(),
-            prompt: prompt.unwrap_or(&paper.name),
+            prompt: prompt.as_deref().unwrap_or(&paper.name),
             seed: recipe.as_ref().and_then(|recipe| recipe.seed),
             model: recipe.as_ref().and_then(|recipe| recipe.model.as_deref()).unwrap_or_default(),
             n: 1,

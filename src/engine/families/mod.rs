@@ -22,7 +22,7 @@ pub trait Model: Send {
     /// The noise that the network was trained with, and what it predicts.
     fn noise(&self) -> &Arc<NoiseTable>;
 
-    /// One text to what the network listens to: [1, tokens, width].
+    /// One text, weights in brackets understood, to what the network listens to: [1, tokens, width].
     fn encode_text(&self, pass: &Pass, text: &str, options: TextOptions) -> Result<Tensor, Interrupt>;
 
     /// The raw prediction: x [batch, channels, h, w] of unit variance, text [batch, tokens, width]; the same shape as x.

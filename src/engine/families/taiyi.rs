@@ -1,13 +1,15 @@
 //! Taiyi (太乙): Stable Diffusion 1.x that listens to a Chinese BERT. 小徒 is of the same make.
 //!
 //! As diffusers runs it: the prompt is padded to the tokenizer's length (512 for Taiyi) and BERT looks at the padding,
-//! too. Both can be switched off in [`TextOptions`].
+//! too. Both can be switched off in [`TextOptions`]. Weights in the prompt are this program's addition: diffusers reads
+//! their brackets like words.
 
 use super::advice::Advice;
 use super::sd::{Core, config};
 use super::{Family, Model};
 use crate::base::{Extent, Problem, ProblemKind};
 use crate::catalog::ModelFolder;
+use crate::engine::emphasis::emphasised;
 use crate::engine::interrupt::Interrupt;
 use crate::engine::nets::Params;
 use crate::engine::nets::bert::{Bert, BertConfig};
@@ -15,9 +17,9 @@ use crate::engine::nets::ops::Pass;
 use crate::engine::nets::unet::UnetConfig;
 use crate::engine::nets::vae::VaeConfig;
 use crate::engine::schedules::NoiseTable;
-use crate::engine::tokenizer::BertTokenizer;
+use crate::engine::tokenizer::{BertTokenizer, Tokens};
 use crate::engine::weights::Loader;
-use crate::recipe::{Abilities, FamilyInfo, TextOptions};
+use crate::recipe::{Abilities, FamilyInfo, TextOptions, prompt};
 use candle_core::Tensor;
 use std::sync::Arc;
 
@@ -96,6 +98,15 @@ struct Taiyi {
     core: Core,
 }
 
+impl Taiyi {
+    /// What BERT says to the tokens, whatever their weights.
+    fn states(&self, pass: &Pass, tokens: &Tokens, options: TextOptions) -> Result<Tensor, Interrupt> {
+        let hidden: Option<Vec<bool>> =
+            options.attention_mask.then(|| (0..tokens.ids.len()).map(|i| i >= tokens.used).collect());
+        self.bert.forward(pass, &tokens.ids, hidden.as_deref())
+    }
+}
+
 impl Model for Taiyi {
     fn info(&self) -> &FamilyInfo {
         &self.info
@@ -107,13 +118,16 @@ impl Model for Taiyi {
 
     fn encode_text(&self, pass: &Pass, text: &str, options: TextOptions) -> Result<Tensor, Interrupt> {
         let length = options.length.unwrap_or(self.info.tokens).clamp(3, self.most_tokens.max(3));
-        let tokens = self.tokenizer.encode(text, length)?;
+        let tokens = self.tokenizer.encode(&prompt::spans(text), length)?;
         if tokens.truncated {
             tracing::warn!(length, "the prompt is longer than the model reads; its end is not heard");
         }
-        let hidden: Option<Vec<bool>> =
-            options.attention_mask.then(|| (0..tokens.ids.len()).map(|i| i >= tokens.used).collect());
-        self.bert.forward(pass, &tokens.ids, hidden.as_deref())
+        let states = self.states(pass, &tokens, options)?;
+        if tokens.weights.iter().all(|weight| *weight == 1.0) {
+            return Ok(states);
+        }
+        let empty = self.states(pass, &self.tokenizer.encode(&[], length)?, options)?;
+        emphasised(&states, &empty, &tokens.weights)
     }
 
     fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, text: &Tensor) -> Result<Tensor, Interrupt> {

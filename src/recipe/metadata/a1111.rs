@@ -161,6 +161,11 @@ fn understand(read: &mut ReadRecipe, key: &str, value: &str) -> bool {
         "Denoising strength" => set(&mut read.strength, number()),
         "Eta" | "Eta DDIM" => set(&mut read.eta, number()),
         "RNG" => set(&mut read.noise, noise(value)),
+        // Only said of what is repainted; how wide it was blurred has no field.
+        "Mask blur" => {
+            read.repaint = true;
+            false
+        }
         _ => false,
     }
 }

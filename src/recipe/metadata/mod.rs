@@ -17,8 +17,9 @@ mod own;
 
 use super::recipe::{Precision, Recipe, TextOptions};
 use super::sampling::{NoiseSource, SamplerId, ScheduleId};
-use crate::base::{Extent, Problem, ProblemKind};
+use crate::base::{Extent, IntRect, Problem, ProblemKind};
 use crate::imaging::png_text::read_texts;
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -47,19 +48,38 @@ pub struct ReadRecipe {
     pub strength: Option<f64>,
     pub text: Option<TextOptions>,
     pub precision: Option<Precision>,
+    /// A part of a picture was painted anew, through a mask that the file does not hold; `size` is the part's.
+    pub repaint: bool,
+    pub spot: Option<Spot>,
     /// What has no field here, or could not be understood, in the order of the text.
     pub extra: Vec<(String, String)>,
     /// Where it was read: a name of `READERS`.
     pub source: &'static str,
 }
 
+/// Where on a canvas a picture belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// Size of the canvas.
+    pub canvas: Extent,
+    /// The part that the picture fills, whatever size it was painted in. It may reach beyond the canvas.
+    pub frame: IntRect,
+}
+
 /// The texts for the PNG of one picture of the recipe's batch.
 ///
 /// `seed_of_picture` is the recipe's seed plus `index` (wrapping), the picture's place in the batch. `model_name` is
-/// written in place of the recipe's path, which may tell more about a computer than its owner wants to share.
-pub fn to_texts(recipe: &Recipe, seed_of_picture: u64, index: u32, model_name: &str) -> Vec<(String, String)> {
+/// written in place of the recipe's path, which may tell more about a computer than its owner wants to share. `spot` is
+/// where the picture lay, if it is of a canvas.
+pub fn to_texts(
+    recipe: &Recipe,
+    seed_of_picture: u64,
+    index: u32,
+    model_name: &str,
+    spot: Option<Spot>,
+) -> Vec<(String, String)> {
     let mut texts = vec![(PARAMETERS.to_owned(), a1111::write(recipe, seed_of_picture, model_name))];
-    if let Some(json) = own::write(recipe, seed_of_picture, index, model_name) {
+    if let Some(json) = own::write(recipe, seed_of_picture, index, model_name, spot) {
         texts.push((OWN.to_owned(), json));
     }
     texts
@@ -157,6 +177,14 @@ impl FileKind {
     }
 }
 
+impl std::fmt::Display for Spot {
+    /// `256×256+64+32 / 1024×768`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { canvas, frame } = self;
+        write!(f, "{}{:+}{:+} / {canvas}", frame.extent(), frame.x, frame.y)
+    }
+}
+
 impl ReadRecipe {
     /// Labels and values for a listing on a terminal, absent ones left out. Control characters but line breaks and
     /// tabs are replaced, since a picture from elsewhere could hide terminal commands in them.
@@ -181,6 +209,8 @@ impl ReadRecipe {
             given("text length", text_length.map(|v| v.to_string())),
             given("attention mask", self.text.map(|v| v.attention_mask.to_string())),
             given("precision", self.precision.map(|v| v.name().to_owned())),
+            given("repaint", self.repaint.then(|| self.repaint.to_string())),
+            given("place", self.spot.map(|spot| spot.to_string())),
         ];
         let all = known.into_iter().flatten().chain(self.extra.iter().cloned());
         all.map(|(label, value)| (harmless(&label), harmless(&value))).collect()
@@ -234,6 +264,8 @@ mod tests {
             ..recipe(prompt, "")
         }
     }
+
+    pub(super) const SPOT: Spot = Spot { canvas: Extent::new(1024, 768), frame: IntRect::new(-8, 32, 64, 64) };
 
     pub(super) fn words() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
@@ -289,6 +321,8 @@ mod tests {
             strength: None,
             text: Some(recipe.text),
             precision: Some(recipe.precision),
+            repaint: false,
+            spot: None,
             extra: Vec::new(),
             source: OWN,
         }
@@ -296,19 +330,23 @@ mod tests {
 
     #[test]
     fn the_path_of_the_model_is_not_told() {
-        for (_, text) in to_texts(&recipe("山", "水"), 42, 0, "小图") {
+        for (_, text) in to_texts(&recipe("山", "水"), 42, 0, "小图", None) {
             assert!(text.contains("小图") && !text.contains("模型"), "{text}");
         }
     }
 
     #[test]
     fn ours_is_read_before_theirs_unless_it_is_from_the_future() {
-        let mut texts = to_texts(&repainting("竹"), 43, 1, "小图");
+        let mut texts = to_texts(&repainting("竹"), 43, 1, "小图", Some(SPOT));
         let read = from_texts(&texts).unwrap();
         assert_eq!((read.source, read.strength), ("danqing", Some(0.6)));
+        assert_eq!((read.repaint, read.spot), (true, Some(SPOT)));
+        let place = ("place".to_owned(), "64×64-8+32 / 1024×768".to_owned());
+        assert!(read.to_lines().contains(&place), "{:?}", read.to_lines());
         texts[1].1 = texts[1].1.replace("\"danqing\":1", "\"danqing\":2");
         let read = from_texts(&texts).unwrap();
         assert_eq!((read.source, read.strength, read.seed), ("a1111", Some(0.6), Some(43)));
+        assert_eq!((read.repaint, read.spot), (true, None));
         assert_eq!(from_texts(&[]), None);
         assert_eq!(from_texts(&[("Comment".into(), "Steps: 3".into())]), None);
     }
@@ -333,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_listing_disarms_control_characters() {
-        let mut read = from_texts(&to_texts(&recipe("山\n水\u{1b}]0;x\u{7}", ""), 7, 0, "小图")).unwrap();
+        let mut read = from_texts(&to_texts(&recipe("山\n水\u{1b}]0;x\u{7}", ""), 7, 0, "小图", None)).unwrap();
         read.extra.push(("k\u{9b}".into(), "v\r".into()));
         let lines = read.to_lines();
         let value = |label: &str| lines.iter().find(|(l, _)| l == label).map(|(_, v)| v.as_str());
@@ -347,16 +385,20 @@ mod tests {
         fn every_recipe_comes_back(
             prompt in words(), negative in words(), model in words(), seed: u64, index in 0u32..16, steps in 1u32..1000,
             guidance in 0u32..500, sampler in 0..SamplerId::ALL.len(), schedule in 0..ScheduleId::ALL.len(),
+            placed: bool, at: (i32, i32), extents: [(u32, u32); 2],
         ) {
+            let [canvas, (width, height)] = extents;
+            let frame = IntRect { x: at.0, y: at.1, width, height };
+            let spot = placed.then_some(Spot { canvas: Extent::new(canvas.0, canvas.1), frame });
             let mut recipe = recipe(&prompt, &negative);
             recipe.sampling.sampler = SamplerId::ALL[sampler];
             recipe.sampling.schedule = ScheduleId::ALL[schedule];
             recipe.sampling.steps = steps;
             recipe.sampling.guidance = f64::from(guidance) / 10.0;
-            let mut read = from_texts(&to_texts(&recipe, seed, index, &model)).unwrap();
+            let mut read = from_texts(&to_texts(&recipe, seed, index, &model, spot)).unwrap();
             prop_assert!(read.extra.iter().any(|(k, v)| k == "index" && *v == index.to_string()));
             read.extra.clear();
-            prop_assert_eq!(read, expect(&recipe, seed, &model));
+            prop_assert_eq!(read, ReadRecipe { spot, ..expect(&recipe, seed, &model) });
         }
 
         #[test]

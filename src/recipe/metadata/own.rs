@@ -1,7 +1,7 @@
 //! Our own JSON: everything of a recipe that is plain data, under the version number `danqing`.
 
 use super::json::{self, plain, take};
-use super::{OWN, ReadRecipe, Texts};
+use super::{OWN, ReadRecipe, Spot, Texts};
 use crate::base::Extent;
 use crate::recipe::recipe::{Precision, Recipe, Source, TextOptions};
 use crate::recipe::sampling::{NoiseSource, SamplerId, ScheduleId};
@@ -29,6 +29,8 @@ struct Own<'a> {
     strength: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inpaint: Option<OwnInpaint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spot: Option<Spot>,
     text: TextOptions,
     precision: Precision,
     batch: u32,
@@ -42,7 +44,7 @@ struct OwnInpaint {
     paste: bool,
 }
 
-pub fn write(recipe: &Recipe, seed: u64, index: u32, model: &str) -> Option<String> {
+pub fn write(recipe: &Recipe, seed: u64, index: u32, model: &str, spot: Option<Spot>) -> Option<String> {
     let sampling = recipe.sampling;
     let strength = match recipe.source {
         Source::Picture { strength, .. } => Some(strength),
@@ -64,6 +66,7 @@ pub fn write(recipe: &Recipe, seed: u64, index: u32, model: &str) -> Option<Stri
         noise: recipe.noise,
         strength,
         inpaint: recipe.inpaint.as_ref().map(|i| OwnInpaint { feather: i.feather, paste: i.paste }),
+        spot,
         text: recipe.text,
         precision: recipe.precision,
         batch: recipe.batch,
@@ -98,6 +101,9 @@ fn read_json(text: &str) -> Option<ReadRecipe> {
         strength: take(&mut map, "strength"),
         text: take(&mut map, "text"),
         precision: take(&mut map, "precision"),
+        // How it joined the rest is listed with what has no field.
+        repaint: map.get("inpaint").is_some_and(serde_json::Value::is_object),
+        spot: take(&mut map, "spot"),
         extra: Vec::new(),
         source: OWN,
     };
@@ -107,19 +113,23 @@ fn read_json(text: &str) -> Option<ReadRecipe> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{recipe, repainting};
+    use super::super::tests::{SPOT, recipe, repainting};
     use super::*;
 
     #[test]
     fn the_text_is_as_documented() {
-        let text = write(&recipe("山, \"水\"\n", ""), u64::MAX, 1, "小图").unwrap();
+        let text = write(&recipe("山, \"水\"\n", ""), u64::MAX, 1, "小图", None).unwrap();
         let expected = format!(
             r#"{{"danqing":1,"version":"{}","model":"小图","prompt":"山, \"水\"\n","negative":"","sampler":"dpmpp-2m","schedule":"karras","steps":20,"guidance":7.5,"eta":0.0,"size":{{"width":512,"height":768}},"seed":18446744073709551615,"noise":"torch-cuda","text":{{"length":77,"attention_mask":true}},"precision":"bf16","batch":2,"index":1}}"#,
             env!("CARGO_PKG_VERSION")
         );
         assert_eq!(text, expected);
-        let text = write(&repainting("竹"), 1, 0, "小图").unwrap();
-        assert!(text.contains(r#""strength":0.6,"inpaint":{"feather":8.5,"paste":true}"#), "{text}");
+        let text = write(&repainting("竹"), 1, 0, "小图", Some(SPOT)).unwrap();
+        let canvas = r#""canvas":{"width":1024,"height":768}"#;
+        let frame = r#""frame":{"x":-8,"y":32,"width":64,"height":64}"#;
+        let expected =
+            format!(r#""strength":0.6,"inpaint":{{"feather":8.5,"paste":true}},"spot":{{{canvas},{frame}}}"#);
+        assert!(text.contains(&expected), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{Gallery, acts_of_one, broken, head, name_of, named_image, size_of, t
 use crate::app::wall::Act;
 use crate::app::{Command, State};
 use crate::gallery::EntryId;
+use crate::recipe::metadata::Spot;
 use crate::words::{Language, text, text_with};
 use egui::{
     Align, Align2, Color32, CornerRadius, Frame, Label, Layout, Margin, Rect, RichText, ScrollArea, Sense, Stroke,
@@ -181,12 +182,26 @@ fn listed(language: Language, state: &State, id: EntryId) -> Vec<(String, String
         named("label-steps", steps),
         named("label-guidance", facts.guidance.map(|guidance| guidance.to_string())),
         named("label-seed", facts.seed.map(|seed| seed.to_string())),
+        named("label-strength", recipe.and_then(|r| r.strength).map(|share| format!("{:.0}%", share * 100.0))),
+        named("label-repaint", recipe.filter(|r| r.repaint).map(|r| part_words(language, r.spot))),
         named("label-wall-source", Some(facts.source.clone()).filter(|source| !source.is_empty())),
         named("label-wall-made", Some(ago(language, facts.created, SystemTime::now()))),
         named("label-wall-file", Some(facts.path.display().to_string())),
         named("label-wall-bytes", Some(bytes(facts.stamp.bytes))),
     ];
     known.into_iter().flatten().collect()
+}
+
+/// Which part of a canvas was repainted.
+fn part_words(language: Language, spot: Option<Spot>) -> String {
+    let Some(Spot { canvas, frame }) = spot else { return text(language, "label-repaint-somewhere") };
+    let args = [
+        ("canvas", canvas.to_string()),
+        ("part", frame.extent().to_string()),
+        ("x", frame.x.to_string()),
+        ("y", frame.y.to_string()),
+    ];
+    text_with(language, "label-repaint-part", &args)
 }
 
 fn rows(ui: &mut Ui, rows: &[(String, String)], t: &Tokens) {
@@ -232,6 +247,7 @@ fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Extent, IntRect};
     use std::time::Duration;
 
     #[test]
@@ -244,6 +260,14 @@ mod tests {
         }
         assert!(said(390 * 86_400).contains("year"));
         assert_eq!([bytes(3), bytes(2048), bytes(1_572_864)], ["3 B", "2 KiB", "1.5 MiB"]);
+    }
+
+    #[test]
+    fn what_part_was_repainted_is_said() {
+        let spot = Spot { canvas: Extent::new(1024, 768), frame: IntRect::new(64, -8, 256, 320) };
+        let said = part_words(Language::ZhCn, Some(spot));
+        assert!(["1024×768", "256×320", "64", "-8"].iter().all(|number| said.contains(number)), "{said}");
+        assert_ne!(part_words(Language::ZhCn, None), said);
     }
 
     #[test]
