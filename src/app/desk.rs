@@ -47,6 +47,8 @@ pub struct Desk {
     tool: ToolId,
     hand: Box<dyn Tool>,
     pressed: bool,
+    /// The last event of the gesture in hand, and the scale at which it came.
+    last: Option<(PointerEvent, f64)>,
     pub settings: ToolSettings,
     /// The colour that `SwapColours` brings.
     pub other_colour: [u8; 4],
@@ -90,6 +92,7 @@ impl Desk {
             tool,
             hand: make(tool),
             pressed: false,
+            last: None,
             settings: ToolSettings::default(),
             other_colour: [255; 4],
             mask_shown: true,
@@ -161,9 +164,9 @@ impl Desk {
         &self.editor
     }
 
-    /// For commands; a gesture in hand is given up first.
+    /// For commands; a gesture in hand is ended first.
     pub fn editor_mut(&mut self) -> &mut Editor {
-        self.stop();
+        self.finish();
         self.fresh = false;
         &mut self.editor
     }
@@ -191,10 +194,10 @@ impl Desk {
         self.tool
     }
 
-    /// Takes a tool into the hand; what the one before had begun is given up.
+    /// Takes a tool into the hand; what the one before had begun is ended.
     pub fn choose(&mut self, tool: ToolId) {
         if tool != self.tool {
-            self.stop();
+            self.finish();
             (self.tool, self.hand) = (tool, make(tool));
         }
     }
@@ -225,6 +228,7 @@ impl Desk {
             Gesture::Release => self.pressed = false,
             Gesture::Drag | Gesture::Hover => {}
         }
+        self.last = self.pressed.then_some((event, scale));
         self.fresh &= self.editor.history().is_empty();
         effects
     }
@@ -236,6 +240,23 @@ impl Desk {
         let mut effects = Vec::new();
         hand.cancel(&mut Context { easel: editor, settings, scale: 1.0, effects: &mut effects });
         self.editor.cancel();
+        (self.pressed, self.last) = (false, None);
+        was_open
+    }
+
+    /// Ends the gesture in hand where the pointer was last, as if the hand were lifted: what it has done stays. True if
+    /// there was one.
+    pub fn finish(&mut self) -> bool {
+        let was_open = self.is_busy();
+        if let Some((event, scale)) = self.last {
+            for effect in self.pointer(Gesture::Release, event, scale) {
+                // A view does not jump by itself, and hints are for those who let go.
+                if let Effect::Pick(colour) = effect {
+                    self.settings.colour = colour;
+                }
+            }
+        }
+        self.editor.commit();
         self.pressed = false;
         was_open
     }
@@ -264,7 +285,7 @@ impl Desk {
         (x, y): (i32, i32),
         fills: bool,
     ) -> Result<(), Problem> {
-        self.stop();
+        self.finish();
         let revision = self.editor.revision();
         let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
         let expendable = fills && self.is_expendable();

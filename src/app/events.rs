@@ -2,6 +2,7 @@
 
 use super::clerk::Report;
 use super::filing;
+use super::masking;
 use super::state::{Landing, Painting, Said, State, Trail};
 use super::update::{Effect, lay, start_next};
 use super::wall;
@@ -137,6 +138,7 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
             state.landing.push_back(Landing { name, patch, at, fills, sheet, texts });
             land(state);
         }
+        Report::Masked { ticket, result } => return masking::note(state, ticket, result),
         Report::File(report) => return filing::note(state, *report),
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}

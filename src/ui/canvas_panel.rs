@@ -75,7 +75,7 @@ impl CanvasPanel {
         if !state.desk.is_drawing() {
             self.give_back(state);
             state.heed_frame();
-            if !state.landing.is_empty() {
+            if state.waits_for_hand() {
                 ui.ctx().request_repaint();
             }
         }

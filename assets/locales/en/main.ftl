@@ -668,6 +668,7 @@ label-target-layer = Layer
 label-target-mask = Mask
 label-strength = Strength
 tip-strength = How much of what is on the canvas is painted anew: 100% all of it; the less, the more it stays.
+label-lasting = { $step }, just a moment…
 label-preparing = Getting the canvas ready…
 note-undone = Undone: { $step }
 note-redone = Done again: { $step }

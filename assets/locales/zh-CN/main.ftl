@@ -668,6 +668,7 @@ label-target-layer = 图层
 label-target-mask = 蒙版
 label-strength = 重画力度
 tip-strength = 画布上原有的画保留多少：100% 全部重画，越低越像原来。
+label-lasting = { $step }，马上就好…
 label-preparing = 正在准备画面…
 note-undone = 已撤销：{ $step }
 note-redone = 已重做：{ $step }
