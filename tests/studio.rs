@@ -430,7 +430,7 @@ fn a_repaint_can_be_stopped_at_any_time() {
         window.settle();
         let came = window.state().paintings.len() > count || window.steps().last() == Some(&"edit-repaint");
         assert!(came || window.picture() == before);
-        assert!(window.state().preparing.is_empty());
+        assert!(!window.state().ledger.is_preparing());
     }
 }
 

@@ -515,4 +515,33 @@ mod tests {
         drop(clerk);
         assert!(path.exists());
     }
+
+    #[test]
+    fn the_canvas_does_not_wait_for_the_disk() {
+        use crate::app::masking::MaskWork;
+        use crate::canvas::Document;
+        let (go_on, held) = bounded::<()>(0);
+        let mut clerk = Clerk::spawn(move || {
+            if std::thread::current().name() == Some(Lane::Files.name()) {
+                let _ = held.recv();
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let painting = painting(Extent::new(8, 8), "山");
+        clerk.send(Errand::Keep { painting, folder: folder.path().to_owned() });
+        let document = Document::blank(Extent::new(70, 70), "").unwrap();
+        let ticket = JobId::fresh();
+        clerk.send(Errand::Mask(Box::new(MaskErrand { ticket, work: MaskWork::Fill, document: document.clone() })));
+        let mut masked = false;
+        while !masked {
+            match clerk.poll() {
+                Some(Report::Masked { ticket: found, result }) => {
+                    masked = found == ticket && result.unwrap() == document.whole();
+                }
+                Some(Report::Thumbnail { .. }) | None => std::thread::sleep(Duration::from_millis(1)),
+                other => panic!("{other:?}"),
+            }
+        }
+        drop(go_on);
+    }
 }

@@ -119,19 +119,20 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
         }
         Report::Prepared { ticket, result } => {
-            let Some(place) = state.preparing.iter().position(|waits| *waits == ticket) else {
-                // It was cancelled meanwhile.
-                return Vec::new();
-            };
-            state.preparing.remove(place);
             match *result {
                 Ok((recipe, placed)) => {
-                    let id = state.ledger.enqueue(recipe);
-                    state.places.insert(id, placed);
-                    return start_next(state);
+                    // It may have been cancelled meanwhile.
+                    if state.ledger.fill(ticket, recipe) {
+                        state.places.insert(ticket, placed);
+                    }
                 }
-                Err(problem) => state.complain(problem),
+                Err(problem) => {
+                    if state.ledger.give_up(ticket) {
+                        state.complain(problem);
+                    }
+                }
             }
+            return start_next(state);
         }
         Report::Joined { name, patch, at, fills, sheet, texts } => {
             state.joining = state.joining.saturating_sub(1);

@@ -242,8 +242,6 @@ pub struct State {
     pub filing: Filing,
     /// Where the pictures of the jobs go; of jobs that the ledger knows.
     pub places: HashMap<JobId, Placed>,
-    /// What the clerk is making ready to be a job.
-    pub preparing: Vec<JobId>,
     /// Pictures that the clerk is making ready for the canvas.
     pub joining: usize,
     /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
@@ -309,7 +307,6 @@ impl State {
             desk,
             filing: Filing::new(settings),
             places: HashMap::new(),
-            preparing: Vec::new(),
             joining: 0,
             landing: VecDeque::new(),
             masking: None,
@@ -387,7 +384,7 @@ impl State {
 
     /// Something is on its way to the canvas.
     pub fn is_working(&self) -> bool {
-        self.forming.is_some() || !self.preparing.is_empty() || self.joining > 0 || self.is_held_up()
+        self.forming.is_some() || self.ledger.is_preparing() || self.joining > 0 || self.is_held_up()
     }
 
     /// Something waits until the hand is lifted or the mask is done.

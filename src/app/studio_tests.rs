@@ -142,7 +142,7 @@ fn a_preparation_that_was_cancelled_becomes_no_job() {
     let mut threads = Threads::default();
     let mut state = masked(&mut threads);
     threads.run(&mut state, Command::Generate);
-    assert_eq!((threads.preparations.len(), state.preparing.len()), (1, 1));
+    assert!(threads.preparations.len() == 1 && state.ledger.is_preparing());
     threads.run(&mut state, Command::Cancel);
     assert!(!state.is_working() && !state.messages.is_empty());
     threads.prepare(&mut state);
@@ -154,6 +154,33 @@ fn a_preparation_that_was_cancelled_becomes_no_job() {
         threads.prepare(&mut state);
         assert!(threads.painting.is_none());
     }
+}
+
+#[test]
+fn jobs_run_in_the_order_in_which_they_were_asked_for() {
+    let mut threads = Threads::default();
+    let mut state = masked(&mut threads);
+    threads.run(&mut state, Command::Generate);
+    let first = state.draft.seed.value;
+    threads.run(&mut state, Command::MaskClear);
+    threads.run(&mut state, Command::Generate);
+    let second = state.draft.seed.value;
+    assert!(threads.painting.is_none(), "the one of words alone does not overtake");
+    assert_eq!(state.ledger.waiting().map(|entry| entry.recipe.seed).collect::<Vec<_>>(), [first, second]);
+    threads.prepare(&mut state);
+    assert_eq!(threads.painting.as_ref().unwrap().1.seed, first);
+    threads.paint(&mut state, true);
+    assert_eq!(threads.painting.as_ref().unwrap().1.seed, second);
+    // One that is given up lets the others go on.
+    threads.paint(&mut state, true);
+    threads.all(&mut state);
+    threads.run(&mut state, Command::MaskFill);
+    threads.run(&mut state, Command::Generate);
+    threads.run(&mut state, Command::MaskClear);
+    threads.run(&mut state, Command::Generate);
+    let held = state.ledger.waiting().next().unwrap().id;
+    threads.run(&mut state, Command::CancelJob(held));
+    assert_eq!(threads.painting.as_ref().unwrap().1.seed, state.draft.seed.value);
 }
 
 #[test]

@@ -156,7 +156,6 @@ fn carry_out(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Generate => generate(state),
         Command::Cancel => cancel(state),
         Command::CancelAll => {
-            state.preparing.clear();
             state.waiting.retain(|command| *command != Command::Generate);
             state.ledger.cancel_all().map(Effect::Stop).into_iter().collect()
         }
@@ -175,7 +174,15 @@ fn carry_out(state: &mut State, command: Command) -> Vec<Effect> {
         }
         Command::CancelJob(id) => {
             // A job that waits leaves the queue without the worker.
-            state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect()
+            let mut effects: Vec<_> = state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect();
+            // Others may have waited for it to be prepared.
+            effects.extend(start_next(state));
+            effects
+        }
+        Command::MoveJob(id, place) => {
+            state.ledger.reorder(id, place);
+            // The next may have been one that is being prepared.
+            start_next(state)
         }
         Command::RetryJob(id) => match state.ledger.retry(id) {
             Some(again) => {
@@ -284,9 +291,6 @@ fn change(state: &mut State, command: Command) {
         Command::ScaleUp => state.scale = state.scale.larger(),
         Command::ScaleDown => state.scale = state.scale.smaller(),
         Command::ScaleReset => state.scale = Scale::default(),
-        Command::MoveJob(id, place) => {
-            state.ledger.reorder(id, place);
-        }
         Command::ForgetJob(id) => {
             state.ledger.forget(id);
             state.tidy_places();
@@ -325,10 +329,10 @@ fn cancel(state: &mut State) -> Vec<Effect> {
     if let Some(id) = state.ledger.running().map(|(entry, _)| entry.id) {
         return state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect();
     }
-    if !std::mem::take(&mut state.preparing).is_empty() {
+    if state.ledger.give_up_all() {
         state.say(Said::Note("note-stopped", Vec::new()));
     }
-    Vec::new()
+    start_next(state)
 }
 
 /// A picture on its way to the canvas.
@@ -366,8 +370,8 @@ fn generate(state: &mut State) -> Vec<Effect> {
             effects.push(Effect::RememberPrompts);
             effects
         }
-        Ok(Planned::Unfinished(preparation)) => {
-            state.preparing.push(preparation.ticket);
+        Ok(Planned::Unfinished(mut preparation)) => {
+            preparation.ticket = state.ledger.reserve(preparation.recipe.clone());
             state.view = View::Easel;
             state.history.add(&state.draft.prompt);
             vec![Effect::Prepare(preparation), Effect::RememberPrompts]

@@ -19,7 +19,7 @@ pub fn show(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
         ui.horizontal_centered(|ui| faint(ui, words));
         return;
     }
-    if state.forming.is_some() || !state.preparing.is_empty() {
+    if state.forming.is_some() || state.ledger.is_preparing() {
         let place = ui.max_rect();
         progress(ui, place, state, tokens(ui));
         return;

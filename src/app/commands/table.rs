@@ -98,11 +98,11 @@ fn working(state: &State) -> bool {
 }
 
 fn stoppable(state: &State) -> bool {
-    state.desk.is_busy() || state.masking.is_some() || working(state) || !state.preparing.is_empty()
+    state.desk.is_busy() || state.masking.is_some() || working(state) || state.ledger.is_preparing()
 }
 
 fn working_or_waiting(state: &State) -> bool {
-    working(state) || state.ledger.waiting().len() > 0 || !state.preparing.is_empty()
+    working(state) || state.ledger.waiting().len() > 0
 }
 
 fn looking(state: &State) -> bool {
