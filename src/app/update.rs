@@ -87,6 +87,14 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
         state.waiting.push_back(command);
         return Vec::new();
     }
+    // Where the canvas is not shown nobody sees the hand being lifted; what waited for it comes first.
+    if matches!(command, Command::ShowGallery | Command::LookAt(_) | Command::LookNewer | Command::LookOlder)
+        && state.desk.finish()
+    {
+        let mut effects = run_waiting(state);
+        effects.extend(carry_out(state, command));
+        return effects;
+    }
     carry_out(state, command)
 }
 
