@@ -12,6 +12,7 @@ pub mod dab;
 pub mod document;
 pub mod edit;
 pub mod editor;
+pub mod hands;
 pub mod history;
 pub mod layer;
 pub mod openraster;
