@@ -5,7 +5,7 @@ use super::command::Link;
 use super::desk::Sheet;
 use super::filing::{self, FileErrand, FileReport};
 use super::gallery_errands as gallery;
-use super::masking::MaskErrand;
+use super::masking::{Made, MaskErrand};
 use super::placing::{Place, Placed, Preparation};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
@@ -13,7 +13,6 @@ use super::state::{Painting, THUMBNAIL};
 use super::styles::Styles;
 use crate::base::files::write_newly;
 use crate::base::{Extent, ImageId, JobId, Problem, ProblemKind};
-use crate::canvas::MaskTiles;
 use crate::gallery::{EntryId, Stamp};
 use crate::imaging::Pixmap;
 use crate::imaging::png_text::{encode_png, write_png};
@@ -166,10 +165,10 @@ pub enum Report {
         /// Its recipe, as it stands in files.
         texts: Vec<(String, String)>,
     },
-    /// The new mask, or why there is none.
+    /// Work on the canvas is done, or why not.
     Masked {
         ticket: JobId,
-        result: Result<MaskTiles, Problem>,
+        result: Result<Made, Problem>,
     },
     File(Box<FileReport>),
     Failed(Problem),
@@ -536,7 +535,7 @@ mod tests {
         while !masked {
             match clerk.poll() {
                 Some(Report::Masked { ticket: found, result }) => {
-                    masked = found == ticket && result.unwrap() == document.whole();
+                    masked = found == ticket && matches!(result.unwrap(), Made::Mask(mask) if mask == document.whole());
                 }
                 Some(Report::Thumbnail { .. }) | None => std::thread::sleep(Duration::from_millis(1)),
                 other => panic!("{other:?}"),

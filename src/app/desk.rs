@@ -7,7 +7,7 @@ use crate::canvas::view::Viewport;
 use crate::canvas::{Change, ColourTiles, Document, Editor, View};
 use crate::imaging::Pixmap;
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +36,17 @@ pub enum Gesture {
     Hover,
 }
 
+/// A canvas of more pixels is not searched by wand and bucket while the window waits.
+const POURED_AT_ONCE: u64 = 1 << 17;
+
+/// A click with a tool that looks at the whole canvas, to be carried out elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pour {
+    pub tool: ToolId,
+    pub event: PointerEvent,
+    pub settings: ToolSettings,
+}
+
 /// See the module.
 pub struct Desk {
     editor: Editor,
@@ -49,6 +60,8 @@ pub struct Desk {
     pressed: bool,
     /// The last event of the gesture in hand, and the scale at which it came.
     last: Option<(PointerEvent, f64)>,
+    /// Clicks that wait to be carried out.
+    pub pours: VecDeque<Pour>,
     pub settings: ToolSettings,
     /// The colour that `SwapColours` brings.
     pub other_colour: [u8; 4],
@@ -93,6 +106,7 @@ impl Desk {
             hand: make(tool),
             pressed: false,
             last: None,
+            pours: VecDeque::new(),
             settings: ToolSettings::default(),
             other_colour: [255; 4],
             mask_shown: true,
@@ -108,6 +122,7 @@ impl Desk {
     /// Another document comes onto the desk; tools and colours stay as they are.
     pub fn replace(&mut self, document: Document) {
         self.stop();
+        self.pours.clear();
         self.editor = Editor::new(document);
         self.sheet = Sheet::fresh();
         self.changed_over = true;
@@ -215,9 +230,14 @@ impl Desk {
     /// A pointer event for the tool; `scale` is screen pixels per canvas pixel.
     pub fn pointer(&mut self, gesture: Gesture, event: PointerEvent, scale: f64) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let pours = gesture == Gesture::Press && matches!(self.tool, ToolId::Wand | ToolId::Bucket);
+        let pours = pours && self.document().extent().area() > POURED_AT_ONCE;
         let Self { editor, hand, settings, .. } = self;
         let mut context = Context { easel: editor, settings, scale, effects: &mut effects };
         match gesture {
+            Gesture::Press if pours => {
+                self.pours.push_back(Pour { tool: self.tool, event, settings: self.settings });
+            }
             Gesture::Press => hand.press(&mut context, event),
             Gesture::Drag => hand.drag(&mut context, event),
             Gesture::Release => hand.release(&mut context, event),

@@ -1,13 +1,14 @@
-//! What is done to the whole mask at once. On a large canvas that takes too long for the window's thread: the work is
-//! done on a snapshot by the clerk, and becomes one step of the history when it comes back. The artist may paint on
+//! What takes long on a large canvas, too long for the window's thread: work on the whole mask, the wand and the bucket.
+//! It is done on a snapshot by the clerk, and becomes one step of the history when it comes back. The artist may paint on
 //! meanwhile; if that changed what the work was made from, it is done again.
 
 use super::command::Command;
-use super::desk::Sheet;
+use super::desk::{Pour, Sheet};
 use super::state::{Said, State};
 use super::update::{Effect, run_waiting};
 use crate::base::{JobId, LayerId, Problem};
-use crate::canvas::{Document, MaskTiles, Reshape};
+use crate::canvas::{Change, Document, Editor, MaskTiles, Reshape};
+use crate::tools::{Context, Effect as Told, ToolId};
 use std::time::{Duration, Instant};
 
 /// How far the mask grows, shrinks or is feathered by one command, in pixels.
@@ -26,6 +27,38 @@ pub enum MaskWork {
     Reshape(Reshape),
     /// From the opacity of a layer.
     Alpha(LayerId),
+    /// A click with the wand or the bucket.
+    Pour(Pour),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Made {
+    Mask(MaskTiles),
+    Poured(Box<Poured>),
+}
+
+/// What came of a click.
+#[derive(Debug)]
+pub struct Poured {
+    /// As it is after it.
+    document: Document,
+    /// The step that was made; `None` if nothing changed.
+    step: Option<&'static str>,
+    told: Vec<Told>,
+}
+
+impl Pour {
+    fn on(self, document: &Document) -> Poured {
+        let mut editor = Editor::new(document.clone());
+        let mut told = Vec::new();
+        if let Some(line) = self.tool.line() {
+            let Self { event, settings, .. } = &self;
+            let mut context = Context { easel: &mut editor, settings, scale: 1.0, effects: &mut told };
+            (line.make)().press(&mut context, *event);
+        }
+        Poured { step: editor.history().undo_name(), document: editor.document().clone(), told }
+    }
 }
 
 impl MaskWork {
@@ -51,21 +84,24 @@ impl MaskWork {
             Self::Reshape(Reshape::Shrink(_)) => "edit-mask-shrink",
             Self::Reshape(Reshape::Feather(_)) => "edit-mask-feather",
             Self::Alpha(_) => "edit-mask-alpha",
+            Self::Pour(Pour { tool: ToolId::Wand, .. }) => "edit-select",
+            Self::Pour(_) => "edit-fill",
         }
     }
 
-    /// The new mask.
+    /// Does it.
     ///
     /// # Errors
     /// [`crate::base::ProblemKind::LayerMissing`].
-    pub fn on(self, document: &Document) -> Result<MaskTiles, Problem> {
+    pub fn on(self, document: &Document) -> Result<Made, Problem> {
         let mask = document.mask();
-        match self {
-            Self::Fill => Ok(document.whole()),
-            Self::Invert => Ok(document.inverted(mask)),
-            Self::Reshape(how) => Ok(mask.reshaped(how, document.canvas())),
-            Self::Alpha(layer) => document.alpha_of(layer),
-        }
+        Ok(Made::Mask(match self {
+            Self::Fill => document.whole(),
+            Self::Invert => document.inverted(mask),
+            Self::Reshape(how) => mask.reshaped(how, document.canvas()),
+            Self::Alpha(layer) => document.alpha_of(layer)?,
+            Self::Pour(pour) => return Ok(Made::Poured(Box::new(pour.on(document)))),
+        }))
     }
 
     fn is_quick(self, document: &Document) -> bool {
@@ -75,6 +111,8 @@ impl MaskWork {
             Self::Invert => document.extent().area() <= MANY,
             Self::Reshape(_) => pixels(document.mask().len()) <= FEW,
             Self::Alpha(layer) => document.layer(layer).is_none_or(|layer| pixels(layer.pixels.len()) <= MANY),
+            // The desk has done those that are.
+            Self::Pour(_) => false,
         }
     }
 
@@ -87,6 +125,7 @@ impl MaskWork {
                 (Some(a), Some(b)) => a.pixels == b.pixels,
                 (a, b) => a.is_none() && b.is_none(),
             },
+            Self::Pour(_) => a.active() == b.active() && Change::between(a, b).is_nothing(),
         };
         same && a.extent() == b.extent()
     }
@@ -108,7 +147,7 @@ pub struct Masking {
     sheet: Sheet,
     since: Instant,
     /// It has come back, and waits until the hand is lifted.
-    done: Option<MaskTiles>,
+    done: Option<Made>,
 }
 
 impl Masking {
@@ -163,12 +202,12 @@ fn start(state: &mut State, work: MaskWork, since: Instant) -> Vec<Effect> {
 }
 
 /// The clerk has done it, or could not. What was given up meanwhile is passed over.
-pub fn note(state: &mut State, ticket: JobId, result: Result<MaskTiles, Problem>) -> Vec<Effect> {
+pub fn note(state: &mut State, ticket: JobId, result: Result<Made, Problem>) -> Vec<Effect> {
     let Some(masking) = state.masking.as_mut().filter(|masking| masking.errand.ticket == ticket) else {
         return Vec::new();
     };
     match result {
-        Ok(mask) => masking.done = Some(mask),
+        Ok(made) => masking.done = Some(made),
         Err(problem) => {
             state.masking = None;
             state.complain(problem);
@@ -179,40 +218,74 @@ pub fn note(state: &mut State, ticket: JobId, result: Result<MaskTiles, Problem>
 
 /// Makes a step of what has come back, unless the hand is at work; gives what is to be done again.
 pub fn land(state: &mut State) -> Vec<Effect> {
+    if state.masking.is_none()
+        && let Some(pour) = state.desk.pours.pop_front()
+    {
+        return start(state, MaskWork::Pour(pour), Instant::now());
+    }
     let ready = |masking: &mut Masking| masking.is_done();
     if state.desk.is_busy() {
         return Vec::new();
     }
-    let Some(Masking { errand, sheet, since, done: Some(mask) }) = state.masking.take_if(ready) else {
+    let Some(Masking { errand, sheet, since, done: Some(made) }) = state.masking.take_if(ready) else {
         return Vec::new();
     };
     if sheet != state.desk.sheet() {
         return Vec::new();
     }
     if errand.work.sees_the_same(&errand.document, state.desk.document()) {
-        settle(state, errand.work, Ok(mask));
+        settle(state, errand.work, Ok(made));
         return Vec::new();
     }
     // The mask was painted on meanwhile: what was painted counts.
     start(state, errand.work, since)
 }
 
-fn settle(state: &mut State, work: MaskWork, mask: Result<MaskTiles, Problem>) {
-    let done = mask.and_then(|mask| {
-        state.desk.editor_mut().edit(work.step(), |t| {
+fn settle(state: &mut State, work: MaskWork, made: Result<Made, Problem>) {
+    let done = match made {
+        Ok(Made::Mask(mask)) => state.desk.editor_mut().edit(work.step(), |t| {
             *t.mask_mut() = mask;
             Ok(())
-        })
-    });
+        }),
+        Ok(Made::Poured(poured)) => lay(state, *poured),
+        Err(problem) => Err(problem),
+    };
     if let Err(problem) = done {
         state.complain(problem);
     }
+}
+
+/// What wand and bucket change: the mask, the selection, the active layer.
+fn lay(state: &mut State, poured: Poured) -> Result<(), Problem> {
+    let Poured { document, step, told } = poured;
+    for effect in told {
+        if let Told::Hint(id) = effect {
+            state.say(Said::Note(id, Vec::new()));
+        }
+    }
+    let Some(step) = step else { return Ok(()) };
+    let id = document.active();
+    state.desk.editor_mut().edit(step, |t| {
+        *t.mask_mut() = document.mask().clone();
+        match document.selection() {
+            Some(selection) => *t.selection_mut() = selection.clone(),
+            None => t.deselect(),
+        }
+        let pixels = document.layer(id).map(|layer| &layer.pixels);
+        if let Some(pixels) = pixels.filter(|new| t.document().layer(id).is_some_and(|old| old.pixels != **new)) {
+            *t.pixels_mut(id)? = pixels.clone();
+        }
+        Ok(())
+    })
 }
 
 /// Gives up the newest work that is not yet a step, as if it had been taken back; false if there is none.
 pub fn take_back(state: &mut State) -> bool {
     if let Some(at) = state.waiting.iter().rposition(is_mask_work) {
         state.waiting.remove(at);
+        return true;
+    }
+    if state.desk.pours.pop_back().is_some() {
         return true;
     }
     match state.masking.take() {

@@ -246,7 +246,7 @@ pub struct State {
     pub joining: usize,
     /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
     pub landing: VecDeque<Landing>,
-    /// What is being done to the whole mask.
+    /// What is being done to the whole mask, or poured.
     pub masking: Option<Masking>,
     /// Commands that wait until the hand is lifted and the mask is done.
     pub waiting: VecDeque<Command>,
@@ -389,12 +389,13 @@ impl State {
 
     /// Something waits until the hand is lifted or the mask is done.
     pub fn is_held_up(&self) -> bool {
-        !self.landing.is_empty() || !self.waiting.is_empty() || self.masking.is_some()
+        !self.landing.is_empty() || !self.waiting.is_empty() || self.masking.is_some() || !self.desk.pours.is_empty()
     }
 
     /// True if nothing but the hand holds up what waits for it.
     pub fn waits_for_hand(&self) -> bool {
-        !self.landing.is_empty() || self.masking.as_ref().map_or(!self.waiting.is_empty(), Masking::is_done)
+        let first = || !self.waiting.is_empty() || !self.desk.pours.is_empty();
+        !self.landing.is_empty() || self.masking.as_ref().map_or_else(first, Masking::is_done)
     }
 
     /// The step that the mask is in the middle of, once it takes long enough to say so.

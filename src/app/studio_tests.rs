@@ -355,6 +355,54 @@ fn commands_wait_for_the_mask_and_undo_does_not() {
 }
 
 #[test]
+fn a_large_canvas_is_searched_elsewhere() {
+    let (mut state, mut threads) = (large(), Threads::default());
+    update(&mut state, Command::MaskClear);
+    state.desk.choose(ToolId::Wand);
+    (state.desk.settings.tolerance, state.desk.settings.antialias) = (0, false);
+    let click = |state: &mut State, x, y| {
+        state.desk.pointer(Gesture::Press, event(x, y), 1.0);
+        state.desk.pointer(Gesture::Release, event(x, y), 1.0);
+    };
+    click(&mut state, 5.0, 5.0);
+    assert!(names(&state).len() == 2 && state.is_held_up());
+    threads.go_on(&mut state);
+    // Painted meanwhile: the search is made again, and finds it.
+    state.desk.choose(ToolId::ColourBrush);
+    stroke(&mut state, &[(1000.0, 1000.0), (1040.0, 1000.0)]);
+    state.desk.choose(ToolId::Bucket);
+    click(&mut state, 1020.0, 1000.0);
+    threads.run(&mut state, Command::LayerAdd);
+    threads.mask(&mut state);
+    assert_eq!(names(&state).last(), Some(&"edit-brush"));
+    for _ in 0..3 {
+        threads.mask(&mut state);
+        threads.go_on(&mut state);
+    }
+    // The stroke is not selected, so nothing of it is filled: that is no step.
+    assert_eq!(names(&state)[2..], ["edit-brush", "edit-select", "edit-layer-add"]);
+    let selection = state.desk.document().selection().unwrap();
+    assert_eq!((selection.pixel(5, 5), selection.pixel(1020, 1000)), ([255], [0]));
+    assert!(!state.is_held_up());
+    // What cannot be painted on says why, and undo gives up the newest click.
+    let id = state.desk.document().active();
+    threads.run(&mut state, Command::ChangeLayer(id, LayerChange::Locked(true)));
+    click(&mut state, 5.0, 5.0);
+    threads.go_on(&mut state);
+    threads.mask(&mut state);
+    assert!(state.messages.iter().any(|m| m.said == Said::Note("tool-hint-locked", vec![])));
+    threads.run(&mut state, Command::ChangeLayer(id, LayerChange::Locked(false)));
+    click(&mut state, 5.0, 5.0);
+    threads.run(&mut state, Command::Undo);
+    assert!(!state.is_held_up());
+    click(&mut state, 5.0, 5.0);
+    threads.go_on(&mut state);
+    threads.mask(&mut state);
+    assert_eq!(names(&state).last(), Some(&"edit-fill"));
+    assert_eq!(state.desk.document().layers()[1].pixels.pixel(5, 5), state.desk.settings.colour);
+}
+
+#[test]
 fn a_command_in_the_middle_of_a_stroke_gets_all_of_it() {
     let (mut state, mut threads) = (state(), Threads::default());
     state.desk.choose(ToolId::ColourBrush);

@@ -101,6 +101,8 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
 /// Carries out what was put off, as far as it need not wait any more. Call it whenever the hand may have been lifted.
 pub fn run_waiting(state: &mut State) -> Vec<Effect> {
     let mut effects = masking::land(state);
+    // What has landed may have made room for the next.
+    effects.extend(masking::land(state));
     while state.waiting.front().is_some_and(|command| !must_wait(state, command))
         && let Some(command) = state.waiting.pop_front()
     {
@@ -111,7 +113,8 @@ pub fn run_waiting(state: &mut State) -> Vec<Effect> {
 
 /// In the middle of a stroke the document is not whole, and while something is done to the mask, neither is that.
 fn must_wait(state: &State, command: &Command) -> bool {
-    (state.desk.is_drawing() || state.masking.is_some()) && of_document(command)
+    let held = state.desk.is_drawing() || state.masking.is_some() || !state.desk.pours.is_empty();
+    held && of_document(command)
 }
 
 /// Commands that take the document as it is, or change it. Undo and what moves the view are not among them: they are

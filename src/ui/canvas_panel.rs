@@ -86,6 +86,9 @@ impl CanvasPanel {
         self.handle_pointer(ui, &response, state, &mut view, room);
         self.pen = self.pen.filter(|_| state.desk.is_drawing());
         self.pen = self.pen.map(|(at, _)| (at, view.to_canvas(local(at, rect), room)));
+        if !state.desk.pours.is_empty() {
+            ui.ctx().request_repaint();
+        }
         if !state.desk.is_drawing() {
             self.give_back(state);
             state.heed_frame();

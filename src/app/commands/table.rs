@@ -62,7 +62,10 @@ fn painting_room(state: &State) -> bool {
 
 fn undoable(state: &State) -> bool {
     painting_room(state)
-        && (state.desk.is_drawing() || state.masking.is_some() || state.desk.editor().history().position() > 0)
+        && (state.desk.is_drawing()
+            || state.masking.is_some()
+            || !state.desk.pours.is_empty()
+            || state.desk.editor().history().position() > 0)
 }
 
 fn redoable(state: &State) -> bool {
