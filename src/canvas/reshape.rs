@@ -41,8 +41,8 @@ impl Reshape {
 }
 
 fn sensible(radius: f32) -> f32 {
-    // `max` drops a NaN.
-    radius.max(0.0).min(FARTHEST)
+    // Not a number is nothing.
+    if radius > 0.0 { radius.min(FARTHEST) } else { 0.0 }
 }
 
 /// A tile at a glance.
