@@ -3,8 +3,8 @@
 
 use danqing::app::desk::Desk;
 use danqing::app::settings::Settings;
-use danqing::app::{Painting, State, View};
-use danqing::base::Extent;
+use danqing::app::{Painting, Said, State, View};
+use danqing::base::{Extent, ProblemKind};
 use danqing::canvas::surface::flatten;
 use danqing::imaging::{BlendMode, Pixmap};
 use danqing::jobs::FakeGenerator;
@@ -430,7 +430,7 @@ fn a_repaint_can_be_stopped_at_any_time() {
         window.settle();
         let came = window.state().paintings.len() > count || window.steps().last() == Some(&"edit-repaint");
         assert!(came || window.picture() == before);
-        assert!(window.state().preparing.is_empty());
+        assert!(!window.state().ledger.is_preparing());
     }
 }
 
@@ -610,4 +610,72 @@ fn without_a_model_one_can_still_paint_by_hand() {
     assert!(window.picture().rgba().iter().any(|v| *v > 0));
     window.command(Key::Enter);
     assert!(window.state().forming.is_none() && !window.state().messages.is_empty());
+}
+
+#[test]
+fn the_view_may_change_in_the_middle_of_a_stroke() {
+    let mut window = Window::open();
+    window.paint("山");
+    window.click(&window.t("tool-colour-brush"));
+    window.plain(Key::OpenBracket);
+    let view = |window: &Window| window.desk().view_in(window.desk().room.unwrap());
+    let changed =
+        |window: &Window, (x, y): (u32, u32)| window.picture().pixel(x, y) != window.painting(0).picture.pixel(x, y);
+    window.press((60.0, 60.0));
+    window.drag(&[(100.0, 60.0)]);
+    // By keys: about the pen.
+    let before = view(&window);
+    let pen = window.place((100.0, 60.0));
+    window.command(Key::Equals);
+    window.plain(Key::Num6);
+    assert!(view(&window).scale > before.scale && view(&window).angle != before.angle);
+    assert!((window.place((100.0, 60.0)) - pen).length() < 0.1, "what is under the pen stays there");
+    window.plain(Key::Num5);
+    // By the wheel: about the pointer, which is the pen.
+    let wheel = |x, y| Event::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        source: egui::MouseWheelSource::Wheel,
+        delta: vec2(x, y),
+        phase: TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+    };
+    window.events(vec![wheel(0.0, -60.0)]);
+    window.harness.run_steps(30);
+    assert!((window.place((100.0, 60.0)) - pen).length() < 0.5);
+    assert!(window.desk().is_drawing() && window.steps().len() == 1);
+    // The canvas goes to the left under the pen, which draws to the right.
+    window.events(vec![wheel(-80.0, 0.0)]);
+    window.harness.run_steps(30);
+    let right = 100.0 + f64::from(pen.x - window.place((100.0, 60.0)).x) / view(&window).scale;
+    assert!(right > 115.0, "{right}");
+    window.drag(&[(right, 90.0)]);
+    window.release((right, 120.0));
+    assert_eq!(window.steps(), ["edit-paint", "edit-brush"]);
+    for at in [(60, 60), (100, 60), (112, 60), (right as u32, 100)] {
+        assert!(changed(&window, at), "{at:?}");
+    }
+    let outside = |(x, y): (u32, u32)| f64::from(x) > right + 45.0 || x < 15 || !(15..=165).contains(&y);
+    let touched = (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))).filter(|at| outside(*at));
+    assert_eq!(touched.filter(|at| changed(&window, *at)).count(), 0, "the line did not jump");
+}
+
+#[test]
+fn a_stroke_that_nobody_ends_is_kept() {
+    let mut window = Window::open();
+    window.paint("山");
+    window.plain(Key::Escape);
+    window.click(&window.t("tool-colour-brush"));
+    window.press((60.0, 60.0));
+    window.drag(&[(100.0, 60.0)]);
+    // Generating waits for the end of the stroke; the gallery is one.
+    window.command(Key::Enter);
+    assert!(window.desk().is_drawing() && window.state().ledger.running().is_none());
+    assert_eq!(window.state().ledger.settled().len(), 1);
+    window.plain(Key::F3);
+    assert!(!window.desk().is_drawing() && window.state().view == View::Gallery);
+    window.until("both pictures", |s| s.ledger.settled().len() == 2 && !s.is_working());
+    assert_eq!(window.steps()[..2], ["edit-paint", "edit-brush"]);
+    let messages = &window.state().messages;
+    let refused = |said: &Said| matches!(said, Said::Problem(problem) if problem.kind == ProblemKind::StrokeOpen);
+    assert!(!messages.iter().any(|message| refused(&message.said)), "{messages:?}");
 }

@@ -7,7 +7,7 @@ use crate::canvas::view::Viewport;
 use crate::canvas::{Change, ColourTiles, Document, Editor, View};
 use crate::imaging::Pixmap;
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +36,17 @@ pub enum Gesture {
     Hover,
 }
 
+/// A canvas of more pixels is not searched by wand and bucket while the window waits.
+const POURED_AT_ONCE: u64 = 1 << 17;
+
+/// A click with a tool that looks at the whole canvas, to be carried out elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pour {
+    pub tool: ToolId,
+    pub event: PointerEvent,
+    pub settings: ToolSettings,
+}
+
 /// See the module.
 pub struct Desk {
     editor: Editor,
@@ -47,6 +58,10 @@ pub struct Desk {
     tool: ToolId,
     hand: Box<dyn Tool>,
     pressed: bool,
+    /// The last event of the gesture in hand, and the scale at which it came.
+    last: Option<(PointerEvent, f64)>,
+    /// Clicks that wait to be carried out.
+    pub pours: VecDeque<Pour>,
     pub settings: ToolSettings,
     /// The colour that `SwapColours` brings.
     pub other_colour: [u8; 4],
@@ -90,6 +105,8 @@ impl Desk {
             tool,
             hand: make(tool),
             pressed: false,
+            last: None,
+            pours: VecDeque::new(),
             settings: ToolSettings::default(),
             other_colour: [255; 4],
             mask_shown: true,
@@ -105,6 +122,7 @@ impl Desk {
     /// Another document comes onto the desk; tools and colours stay as they are.
     pub fn replace(&mut self, document: Document) {
         self.stop();
+        self.pours.clear();
         self.editor = Editor::new(document);
         self.sheet = Sheet::fresh();
         self.changed_over = true;
@@ -161,9 +179,9 @@ impl Desk {
         &self.editor
     }
 
-    /// For commands; a gesture in hand is given up first.
+    /// For commands; a gesture in hand is ended first.
     pub fn editor_mut(&mut self) -> &mut Editor {
-        self.stop();
+        self.finish();
         self.fresh = false;
         &mut self.editor
     }
@@ -191,10 +209,10 @@ impl Desk {
         self.tool
     }
 
-    /// Takes a tool into the hand; what the one before had begun is given up.
+    /// Takes a tool into the hand; what the one before had begun is ended.
     pub fn choose(&mut self, tool: ToolId) {
         if tool != self.tool {
-            self.stop();
+            self.finish();
             (self.tool, self.hand) = (tool, make(tool));
         }
     }
@@ -212,9 +230,14 @@ impl Desk {
     /// A pointer event for the tool; `scale` is screen pixels per canvas pixel.
     pub fn pointer(&mut self, gesture: Gesture, event: PointerEvent, scale: f64) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let pours = gesture == Gesture::Press && matches!(self.tool, ToolId::Wand | ToolId::Bucket);
+        let pours = pours && self.document().extent().area() > POURED_AT_ONCE;
         let Self { editor, hand, settings, .. } = self;
         let mut context = Context { easel: editor, settings, scale, effects: &mut effects };
         match gesture {
+            Gesture::Press if pours => {
+                self.pours.push_back(Pour { tool: self.tool, event, settings: self.settings });
+            }
             Gesture::Press => hand.press(&mut context, event),
             Gesture::Drag => hand.drag(&mut context, event),
             Gesture::Release => hand.release(&mut context, event),
@@ -225,6 +248,7 @@ impl Desk {
             Gesture::Release => self.pressed = false,
             Gesture::Drag | Gesture::Hover => {}
         }
+        self.last = self.pressed.then_some((event, scale));
         self.fresh &= self.editor.history().is_empty();
         effects
     }
@@ -236,6 +260,23 @@ impl Desk {
         let mut effects = Vec::new();
         hand.cancel(&mut Context { easel: editor, settings, scale: 1.0, effects: &mut effects });
         self.editor.cancel();
+        (self.pressed, self.last) = (false, None);
+        was_open
+    }
+
+    /// Ends the gesture in hand where the pointer was last, as if the hand were lifted: what it has done stays. True if
+    /// there was one.
+    pub fn finish(&mut self) -> bool {
+        let was_open = self.is_busy();
+        if let Some((event, scale)) = self.last {
+            for effect in self.pointer(Gesture::Release, event, scale) {
+                // A view does not jump by itself, and hints are for those who let go.
+                if let Effect::Pick(colour) = effect {
+                    self.settings.colour = colour;
+                }
+            }
+        }
+        self.editor.commit();
         self.pressed = false;
         was_open
     }
@@ -264,7 +305,7 @@ impl Desk {
         (x, y): (i32, i32),
         fills: bool,
     ) -> Result<(), Problem> {
-        self.stop();
+        self.finish();
         let revision = self.editor.revision();
         let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
         let expendable = fills && self.is_expendable();

@@ -2,6 +2,7 @@
 
 use super::clerk::Report;
 use super::filing;
+use super::masking;
 use super::placing::Placed;
 use super::state::{Landing, Painting, Said, State, Trail};
 use super::update::{Effect, lay, start_next};
@@ -121,25 +122,27 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
         }
         Report::Prepared { ticket, result } => {
-            let Some(place) = state.preparing.iter().position(|waits| *waits == ticket) else {
-                // It was cancelled meanwhile.
-                return Vec::new();
-            };
-            state.preparing.remove(place);
             match *result {
                 Ok((recipe, placed)) => {
-                    let id = state.ledger.enqueue(recipe);
-                    state.places.insert(id, placed);
-                    return start_next(state);
+                    // It may have been cancelled meanwhile.
+                    if state.ledger.fill(ticket, recipe) {
+                        state.places.insert(ticket, placed);
+                    }
                 }
-                Err(problem) => state.complain(problem),
+                Err(problem) => {
+                    if state.ledger.give_up(ticket) {
+                        state.complain(problem);
+                    }
+                }
             }
+            return start_next(state);
         }
         Report::Joined { name, patch, at, fills, sheet, texts } => {
             state.joining = state.joining.saturating_sub(1);
             state.landing.push_back(Landing { name, patch, at, fills, sheet, texts });
             land(state);
         }
+        Report::Masked { ticket, result } => return masking::note(state, ticket, result),
         Report::File(report) => return filing::note(state, *report),
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}

@@ -10,6 +10,7 @@ pub mod events;
 pub mod filing;
 mod gallery_errands;
 mod json_file;
+pub mod masking;
 pub mod naming;
 pub mod placing;
 pub mod plan;

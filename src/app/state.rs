@@ -5,6 +5,7 @@ use super::commands::Keymap;
 use super::desk::Desk;
 use super::desk::Sheet;
 use super::filing::Filing;
+use super::masking::Masking;
 use super::placing::{Place, Placed};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
@@ -244,12 +245,14 @@ pub struct State {
     pub filing: Filing,
     /// Where the pictures of the jobs go; of jobs that the ledger knows.
     pub places: HashMap<JobId, Placed>,
-    /// What the clerk is making ready to be a job.
-    pub preparing: Vec<JobId>,
     /// Pictures that the clerk is making ready for the canvas.
     pub joining: usize,
     /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
     pub landing: VecDeque<Landing>,
+    /// What is being done to the whole mask, or poured.
+    pub masking: Option<Masking>,
+    /// Commands that wait until the hand is lifted and the mask is done.
+    pub waiting: VecDeque<Command>,
     /// Size of the frame when it was last looked at.
     framed: Extent,
     pub models: Vec<Model>,
@@ -307,9 +310,10 @@ impl State {
             desk,
             filing: Filing::new(settings),
             places: HashMap::new(),
-            preparing: Vec::new(),
             joining: 0,
             landing: VecDeque::new(),
+            masking: None,
+            waiting: VecDeque::new(),
             framed: size,
             models,
             models_folder: PathBuf::new(),
@@ -383,7 +387,23 @@ impl State {
 
     /// Something is on its way to the canvas.
     pub fn is_working(&self) -> bool {
-        self.forming.is_some() || !self.preparing.is_empty() || self.joining > 0 || !self.landing.is_empty()
+        self.forming.is_some() || self.ledger.is_preparing() || self.joining > 0 || self.is_held_up()
+    }
+
+    /// Something waits until the hand is lifted or the mask is done.
+    pub fn is_held_up(&self) -> bool {
+        !self.landing.is_empty() || !self.waiting.is_empty() || self.masking.is_some() || !self.desk.pours.is_empty()
+    }
+
+    /// True if nothing but the hand holds up what waits for it.
+    pub fn waits_for_hand(&self) -> bool {
+        let first = || !self.waiting.is_empty() || !self.desk.pours.is_empty();
+        !self.landing.is_empty() || self.masking.as_ref().map_or_else(first, Masking::is_done)
+    }
+
+    /// The step that the mask is in the middle of, once it takes long enough to say so.
+    pub fn lasting_step(&self, now: Instant) -> Option<&'static str> {
+        self.masking.as_ref().filter(|masking| masking.shown_from() <= now).map(Masking::step)
     }
 
     /// Forgets the places of jobs that the ledger has forgotten.

@@ -44,6 +44,8 @@ pub struct CanvasPanel {
     shares: Option<(JobId, Extent, Vec<u8>)>,
     /// The tool that comes back when Alt has picked a colour.
     borrowed: Option<ToolId>,
+    /// While something is drawn: where the pointer is on the screen, and on the canvas.
+    pen: Option<(Pos2, [f64; 2])>,
 }
 
 impl CanvasPanel {
@@ -57,6 +59,7 @@ impl CanvasPanel {
             panning: false,
             pressure: 1.0,
             borrowed: None,
+            pen: None,
         }
     }
 
@@ -70,12 +73,26 @@ impl CanvasPanel {
         let room = Room::new([f64::from(rect.width()), f64::from(rect.height())], f64::from(ui.pixels_per_point()));
         state.desk.room = Some(room);
         let mut view = state.desk.view_in(room);
+        if let Some((at, canvas)) = self.pen.filter(|_| state.desk.is_drawing()) {
+            // A key or a window of another size changes the view about the pen, so that the line does not jump.
+            let [x, y] = view.to_screen(canvas, room);
+            let [pen_x, pen_y] = local(at, rect);
+            let by = [pen_x - x, pen_y - y];
+            if by.iter().any(|by| by.abs() > 1e-6) {
+                view = view.panned(by, room);
+            }
+        }
         self.navigate(ui, &response, state, &mut view, room);
         self.handle_pointer(ui, &response, state, &mut view, room);
+        self.pen = self.pen.filter(|_| state.desk.is_drawing());
+        self.pen = self.pen.map(|(at, _)| (at, view.to_canvas(local(at, rect), room)));
+        if !state.desk.pours.is_empty() {
+            ui.ctx().request_repaint();
+        }
         if !state.desk.is_drawing() {
             self.give_back(state);
             state.heed_frame();
-            if !state.landing.is_empty() {
+            if state.waits_for_hand() {
                 ui.ctx().request_repaint();
             }
         }
@@ -118,7 +135,7 @@ impl CanvasPanel {
             (input.smooth_scroll_delta(), input.zoom_delta(), space, input.pointer.latest_pos())
         });
         let text_field = ui.memory(|memory| memory.focused().is_some_and(super::prompt_panel::is_prompt));
-        let space = space && !text_field;
+        let space = space && !text_field && !state.desk.is_drawing();
         if response.hovered()
             && let Some(pointer) = pointer
         {
@@ -156,6 +173,16 @@ impl CanvasPanel {
         }
         let modifiers = Modifiers { shift: modifiers.shift, ctrl: modifiers.command, alt: modifiers.alt };
         let over = response.contains_pointer();
+        // The canvas was moved under the pen: the line follows it, as it would on paper.
+        if let Some((at, canvas)) = self.pen.filter(|_| state.desk.is_drawing()) {
+            let here = view.to_canvas(local(at, rect), room);
+            if here.iter().zip(canvas).any(|(a, b)| (a - b).abs() * view.scale > 1e-3) {
+                let event = PointerEvent { x: here[0], y: here[1], pressure: self.pressure, time, modifiers };
+                for effect in state.desk.pointer(Gesture::Drag, event, view.scale) {
+                    carry_out(effect, state, view, room);
+                }
+            }
+        }
         let count = events.len().max(1) as f64;
         for (k, event) in events.iter().enumerate() {
             let (gesture, at) = match event {
@@ -188,6 +215,9 @@ impl CanvasPanel {
             }
             for effect in state.desk.pointer(gesture, event, view.scale) {
                 carry_out(effect, state, view, room);
+            }
+            if matches!(gesture, Gesture::Press | Gesture::Drag) {
+                self.pen = Some((at, [x, y]));
             }
             if gesture == Gesture::Release {
                 self.give_back(state);

@@ -140,7 +140,12 @@ fn waiting_row(ui: &mut Ui, state: &State, entry: &Entry, place: usize, count: u
                 out.push(Command::MoveJob(entry.id, to));
             }
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| words(ui, &entry.recipe, t.ink_soft));
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            if matches!(entry.state, Fate::Preparing) {
+                faint(ui, text(language, "label-preparing"));
+            }
+            words(ui, &entry.recipe, t.ink_soft)
+        });
     });
 }
 

@@ -204,6 +204,10 @@ impl Shell {
             *glance = bottom(ui, state, textures, &mut out);
         }
         let empty = state.desk.is_fresh() && !state.is_working();
+        // Where the canvas is not shown nobody sees the hand being lifted.
+        if state.view != View::Easel && state.desk.finish() {
+            ctx.request_repaint();
+        }
         if in_gallery {
             CentralPanel::no_frame()
                 .frame(Frame::new().fill(t.ground))

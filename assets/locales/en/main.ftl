@@ -674,6 +674,7 @@ label-repaint = Repaint
 label-repaint-part = { $part } at ({ $x }, { $y }) of a canvas of { $canvas }
 label-repaint-somewhere = what a mask covered
 tip-strength = How much of what is on the canvas is painted anew: 100% all of it; the less, the more it stays.
+label-lasting = { $step }, just a moment…
 label-preparing = Getting the canvas ready…
 note-undone = Undone: { $step }
 note-redone = Done again: { $step }

@@ -674,6 +674,7 @@ label-repaint = 局部重画
 label-repaint-part = { $canvas } 的画布上，({ $x }, { $y }) 处的 { $part }
 label-repaint-somewhere = 蒙版之内
 tip-strength = 画布上原有的画保留多少：100% 全部重画，越低越像原来。
+label-lasting = { $step }，马上就好…
 label-preparing = 正在准备画面…
 note-undone = 已撤销：{ $step }
 note-redone = 已重做：{ $step }

@@ -61,7 +61,11 @@ fn painting_room(state: &State) -> bool {
 }
 
 fn undoable(state: &State) -> bool {
-    painting_room(state) && (state.desk.is_drawing() || state.desk.editor().history().position() > 0)
+    painting_room(state)
+        && (state.desk.is_drawing()
+            || state.masking.is_some()
+            || !state.desk.pours.is_empty()
+            || state.desk.editor().history().position() > 0)
 }
 
 fn redoable(state: &State) -> bool {
@@ -97,11 +101,11 @@ fn working(state: &State) -> bool {
 }
 
 fn stoppable(state: &State) -> bool {
-    state.desk.is_busy() || working(state) || !state.preparing.is_empty()
+    state.desk.is_busy() || state.masking.is_some() || working(state) || state.ledger.is_preparing()
 }
 
 fn working_or_waiting(state: &State) -> bool {
-    working(state) || state.ledger.waiting().len() > 0 || !state.preparing.is_empty()
+    working(state) || state.ledger.waiting().len() > 0
 }
 
 fn looking(state: &State) -> bool {
