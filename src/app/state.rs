@@ -5,9 +5,11 @@ use super::commands::Keymap;
 use super::desk::Desk;
 use super::desk::Sheet;
 use super::filing::Filing;
+use super::layout::Layout;
 use super::placing::{Place, Placed};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
+use super::staging::{Purpose, Staging};
 use super::styles::Styles;
 use super::wall::Wall;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
@@ -220,6 +222,9 @@ impl Message {
 /// A picture that is ready to be laid on the canvas.
 #[derive(Clone, Debug)]
 pub struct Landing {
+    /// Of the picture.
+    pub id: ImageId,
+    pub purpose: Purpose,
     /// Of its layer.
     pub name: String,
     pub patch: Arc<Pixmap>,
@@ -247,6 +252,8 @@ pub struct State {
     pub joining: usize,
     /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
     pub landing: VecDeque<Landing>,
+    /// The pictures that the artist chooses from.
+    pub staging: Option<Staging>,
     /// Size of the frame when it was last looked at.
     framed: Extent,
     pub models: Vec<Model>,
@@ -273,6 +280,7 @@ pub struct State {
     /// The painting whose file's name is being asked for; it is saved even if it leaves the strip meanwhile.
     pub asked: Option<Painting>,
     pub view: View,
+    pub layout: Layout,
     /// The gallery.
     pub wall: Wall,
     /// The newest last.
@@ -307,6 +315,7 @@ impl State {
             preparing: Vec::new(),
             joining: 0,
             landing: VecDeque::new(),
+            staging: None,
             framed: size,
             models,
             models_folder: PathBuf::new(),
@@ -325,6 +334,7 @@ impl State {
             paintings: VecDeque::new(),
             asked: None,
             view: View::Easel,
+            layout: settings.layout.checked(),
             wall: Wall::new(PathBuf::new()),
             messages: Vec::new(),
             next_message: 0,

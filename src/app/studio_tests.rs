@@ -8,6 +8,7 @@ use super::desk_commands::LayerChange;
 use super::events::{apply, land, note};
 use super::placing::{Place, Placed};
 use super::settings::Settings;
+use super::staging::Purpose;
 use super::state::{Model, State};
 use super::update::{Effect, update};
 use crate::base::{Extent, IntRect, JobId, Problem, ProblemKind};
@@ -37,7 +38,7 @@ fn state() -> State {
 struct Threads {
     preparations: Vec<super::placing::Preparation>,
     painting: Option<(JobId, Box<Recipe>)>,
-    joins: Vec<(super::Painting, super::desk::Sheet)>,
+    joins: Vec<(super::Painting, super::desk::Sheet, Purpose)>,
 }
 
 impl Threads {
@@ -46,7 +47,7 @@ impl Threads {
             match effect {
                 Effect::Prepare(preparation) => self.preparations.push(*preparation),
                 Effect::Paint(id, recipe) => self.painting = Some((id, recipe)),
-                Effect::Lay(painting) => self.joins.push((painting, state.desk.sheet())),
+                Effect::Lay(painting, purpose) => self.joins.push((painting, state.desk.sheet(), purpose)),
                 _ => {}
             }
         }
@@ -80,11 +81,12 @@ impl Threads {
     }
 
     fn join(&mut self, state: &mut State) {
-        for (painting, sheet) in std::mem::take(&mut self.joins) {
-            let place = painting.place.unwrap();
+        for (painting, sheet, purpose) in std::mem::take(&mut self.joins) {
+            let (id, place) = (painting.id, painting.place.unwrap());
             let (patch, at) = place.joined(&painting.picture, &painting.recipe);
             let fills = matches!(place, Place::Frame(_));
-            note(state, Report::Joined { name: "山".into(), patch: Arc::new(patch), at, fills, sheet, texts: vec![] });
+            let (name, patch, texts) = ("山".into(), Arc::new(patch), vec![]);
+            note(state, Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
         }
     }
 

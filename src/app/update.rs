@@ -6,9 +6,10 @@ use super::filing::{self, Ask, FileErrand};
 use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan, plan_on_canvas};
 use super::prompt_edit::WEIGHT_STEP;
+use super::staging::{self, Purpose};
 use super::state::{Forming, Painting, Said, Scale, State, View};
 use super::wall;
-use crate::base::{ImageId, JobId};
+use crate::base::{ImageId, JobId, Problem};
 use crate::recipe::Recipe;
 use crate::words::{Language, text};
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ pub enum Effect {
     /// The clerk completes a recipe with what the canvas shows.
     Prepare(Box<Preparation>),
     /// A picture goes onto the canvas, to its place.
-    Lay(Painting),
+    Lay(Painting, Purpose),
     Export(Painting, PathBuf),
     /// The window asks for a path and answers with [`Command::SaveTo`].
     AskPath {
@@ -159,8 +160,16 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
                 place: Some(painting.place.clone().unwrap_or(Place::Frame(frame))),
                 ..painting
             });
-            placed.map(|painting| lay(state, painting)).into_iter().collect()
+            placed.map(|painting| lay(state, painting, Purpose::Lay)).into_iter().collect()
         }
+        Command::VariantNext => staging::leaf(state, 1),
+        Command::VariantPrevious => staging::leaf(state, -1),
+        Command::VariantKeep => {
+            staging::keep(state);
+            Vec::new()
+        }
+        Command::VariantKeepLayer => told(state, staging::keep_as_layer),
+        Command::VariantDiscard => told(state, staging::discard),
         other => filing::carry_out(state, other).unwrap_or_else(|other| {
             if !desk_commands::carry_out(state, &other) {
                 change(state, other);
@@ -168,6 +177,14 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             Vec::new()
         }),
     }
+}
+
+/// Does something that may fail, and tells if it did.
+fn told(state: &mut State, work: fn(&mut State) -> Result<(), Problem>) -> Vec<Effect> {
+    if let Err(problem) = work(state) {
+        state.complain(problem);
+    }
+    Vec::new()
 }
 
 /// The commands that ask nothing of the world.
@@ -251,9 +268,9 @@ fn cancel(state: &mut State) -> Vec<Effect> {
 }
 
 /// A picture on its way to the canvas.
-pub(super) fn lay(state: &mut State, painting: Painting) -> Effect {
+pub(super) fn lay(state: &mut State, painting: Painting, purpose: Purpose) -> Effect {
     state.joining += 1;
-    Effect::Lay(painting)
+    Effect::Lay(painting, purpose)
 }
 
 fn generate(state: &mut State) -> Vec<Effect> {
