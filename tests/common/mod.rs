@@ -8,6 +8,7 @@ use danqing::app::settings::Settings;
 use danqing::app::{Painting, State};
 use danqing::base::Extent;
 use danqing::canvas::surface::flatten;
+use danqing::gallery::Place;
 use danqing::imaging::Pixmap;
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
@@ -17,6 +18,7 @@ use danqing::words::{Language, text};
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, Role, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -36,6 +38,45 @@ pub struct Window {
 
 pub fn family() -> FamilyInfo {
     FamilyInfo { native: Extent::new(SIDE, SIDE), ..fake_family() }
+}
+
+/// Everything in one folder, and generators that only seem to paint; a model goes by its name.
+pub fn setup(
+    folder: &Path,
+    models: Vec<(&str, FamilyInfo)>,
+    make: impl Fn() -> FakeGenerator + Send + 'static,
+) -> Setup {
+    Setup {
+        factory: Box::new(move || Ok(Box::new(make()))),
+        models: models.into_iter().map(|(name, family)| (name.into(), name.into(), family)).collect(),
+        faults: vec![],
+        models_folder: folder.join("模型"),
+        gallery: Place {
+            folder: folder.join("丹青"),
+            database: folder.join("gallery.db"),
+            thumbnails: folder.join("thumbnails.db"),
+            system_trash: false,
+        },
+        settings_path: folder.join("settings.json"),
+        recovery_folder: folder.join("保管"),
+        files: vec![],
+        language: Language::ZhCn,
+    }
+}
+
+/// What a harness calls in each frame.
+pub fn frames(setup: Setup) -> impl FnMut(&mut egui::Ui, &mut Option<Shell>) {
+    let mut setup = Some(setup);
+    move |ui, shell| {
+        let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
+        shell.logic(ui.ctx());
+        shell.show(ui);
+    }
+}
+
+/// A window of a size in points.
+pub fn window(size: [f32; 2], setup: Setup) -> Harness<'static, Option<Shell>> {
+    Harness::builder().with_size(size).with_context_setup(prepare).build_ui_state(frames(setup), None)
 }
 
 impl Window {
@@ -65,35 +106,10 @@ impl Window {
 
     fn in_folder(folder: TempDir, model: bool, step: Duration) -> Self {
         let seen = Seen::default();
-        let path = |name: &str| folder.path().join(name);
         let recipes = seen.clone();
-        let mut setup = Some(Setup {
-            factory: Box::new(move || {
-                Ok(Box::new(FakeGenerator::new().with_delay(step).writing_down(recipes.clone())))
-            }),
-            models: if model { vec![("小图".into(), "xiaotu".into(), family())] } else { vec![] },
-            faults: vec![],
-            models_folder: path("模型"),
-            gallery: danqing::gallery::Place {
-                folder: path("丹青"),
-                database: path("gallery.db"),
-                thumbnails: path("thumbnails.db"),
-                system_trash: false,
-            },
-            settings_path: path("settings.json"),
-            recovery_folder: path("保管"),
-            files: vec![],
-            language: Language::ZhCn,
-        });
-        let builder = Harness::builder().with_size([1600.0, 1200.0]).with_context_setup(prepare);
-        let mut harness = builder.build_ui_state(
-            move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-                shell.logic(ui.ctx());
-                shell.show(ui);
-            },
-            None,
-        );
+        let make = move || FakeGenerator::new().with_delay(step).writing_down(recipes.clone());
+        let models = if model { vec![("小图", family())] } else { vec![] };
+        let mut harness = window([1600.0, 1200.0], setup(folder.path(), models, make));
         harness.run_steps(2);
         Self { harness, seen, folder }
     }
