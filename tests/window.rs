@@ -1,11 +1,13 @@
 //! The window without a screen: its controls are found and used by their names, as a screen reader does.
 
+mod common;
+
 use danqing::app::{Shade, State, View};
 use danqing::base::{Problem, ProblemKind};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::{FamilyInfo, SamplerId};
-use danqing::ui::{Setup, Shell, prepare};
+use danqing::ui::{Setup, Shell};
 use danqing::words::{Language, text};
 use egui::{Event, ImeEvent, Key, Modifiers, Role};
 use egui_kittest::Harness;
@@ -22,23 +24,7 @@ struct Window {
 
 fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) -> Setup {
     let small = FamilyInfo { native: danqing::base::Extent::new(64, 64), ..fake_family() };
-    let model = |name: &str, family| (name.into(), name.into(), family);
-    Setup {
-        factory: Box::new(move || Ok(Box::new(make()))),
-        models: vec![model("小图", small), model("太乙", fake_family())],
-        faults: vec![],
-        models_folder: folder.path().join("模型"),
-        gallery: danqing::gallery::Place {
-            folder: folder.path().join("丹青"),
-            database: folder.path().join("gallery.db"),
-            thumbnails: folder.path().join("thumbnails.db"),
-            system_trash: false,
-        },
-        settings_path: folder.path().join("settings.json"),
-        recovery_folder: folder.path().join("恢复"),
-        files: vec![],
-        language: Language::ZhCn,
-    }
+    common::setup(folder.path(), vec![("小图", small), ("太乙", fake_family())], make)
 }
 
 impl Window {
@@ -49,16 +35,7 @@ impl Window {
     fn open_with(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("settings.json"), settings).unwrap();
-        let mut setup = Some(setup(&folder, make));
-        let builder = Harness::builder().with_size([1280.0, 1100.0]).with_context_setup(prepare);
-        let harness = builder.build_ui_state(
-            move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-                shell.logic(ui.ctx());
-                shell.show(ui);
-            },
-            None,
-        );
+        let harness = common::window([1280.0, 1100.0], setup(&folder, make));
         Self { harness, folder }
     }
 
@@ -478,15 +455,6 @@ fn parameters_are_set_by_their_names() {
 #[test]
 fn without_a_model_the_window_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let mut setup = Some(Setup { models: Vec::new(), ..setup(&folder, FakeGenerator::new) });
-    let builder = Harness::builder().with_size([880.0, 600.0]).with_context_setup(prepare);
-    let harness = builder.build_ui_state(
-        move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-            shell.logic(ui.ctx());
-            shell.show(ui);
-        },
-        None,
-    );
+    let harness = common::window([880.0, 600.0], common::setup(folder.path(), vec![], FakeGenerator::new));
     assert!(harness.query_by_label("还没有模型").is_some());
 }

@@ -9,6 +9,7 @@ use super::masking::{Made, MaskErrand};
 use super::placing::{Place, Placed, Preparation};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
+use super::staging::Purpose;
 use super::state::{Painting, THUMBNAIL};
 use super::styles::Styles;
 use crate::base::files::write_newly;
@@ -88,7 +89,7 @@ pub enum Errand {
     /// Completes a recipe with what the canvas shows.
     Prepare(Box<Preparation>),
     /// Makes of a picture what is laid on the canvas.
-    Join(Painting, Sheet),
+    Join(Painting, Sheet, Purpose),
     /// Works on the whole mask.
     Mask(Box<MaskErrand>),
     /// Opens, saves, exports.
@@ -156,6 +157,8 @@ pub enum Report {
     },
     /// A picture for the canvas, with its layer's name and the place of its top left corner.
     Joined {
+        id: ImageId,
+        purpose: Purpose,
         name: String,
         patch: Arc<Pixmap>,
         at: (i32, i32),
@@ -311,14 +314,15 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             let MaskErrand { ticket, work, document } = *errand;
             tell(Report::Masked { ticket, result: guarded(|| work.on(&document)) });
         }
-        Errand::Join(Painting { picture, recipe, model, place, .. }, sheet) => {
+        Errand::Join(Painting { id, picture, recipe, model, place, .. }, sheet, purpose) => {
             let Some(place) = place else { return };
             let (patch, at) = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
             // These are of the whole document from then on.
             let texts = to_texts(&recipe, recipe.seed, 0, &model, None);
             let name = layer_name(&recipe.prompt);
-            tell(Report::Joined { name, patch: Arc::new(patch), at, fills, sheet, texts });
+            let patch = Arc::new(patch);
+            tell(Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
         }
         Errand::File(errand) => tell(Report::File(Box::new(filing::run(*errand)))),
         Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),

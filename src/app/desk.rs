@@ -1,6 +1,7 @@
 //! [`Desk`]: the document that is worked on, the tool in the hand, and where one looks.
 
 use super::filing::Paper;
+use super::state::Landing;
 use crate::base::{Extent, IntRect, LayerId, Problem};
 use crate::canvas::history::Revision;
 use crate::canvas::view::Viewport;
@@ -11,8 +12,8 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Between a fitted canvas and the edge of its room, in points.
-const MAT: f64 = 32.0;
+/// Between a fitted canvas and the edge of its room, in points: a bar has its place there.
+const MAT: f64 = 52.0;
 /// A canvas smaller than its room is enlarged up to this.
 const MOST_ENLARGED: f64 = 3.0;
 
@@ -77,6 +78,10 @@ pub struct Desk {
     /// The layer that a whole picture was painted into last, and the state that it made: the next one takes its place
     /// as long as nothing was done since.
     filled: Option<(LayerId, Revision)>,
+    /// The layers that were laid last, with what they held before.
+    laid: Vec<(LayerId, ColourTiles)>,
+    /// The canvas is shown without them.
+    before: bool,
     /// The document is as the program made it: its size follows the size of the next picture.
     fresh: bool,
     /// Another document came, and the display has not seen it yet.
@@ -114,6 +119,8 @@ impl Desk {
             paper: Paper::default(),
             of_pictures: HashSet::new(),
             filled: None,
+            laid: Vec::new(),
+            before: false,
             fresh: false,
             changed_over: true,
         }
@@ -128,7 +135,8 @@ impl Desk {
         self.changed_over = true;
         self.paper = Paper::default();
         self.of_pictures.clear();
-        (self.view, self.filled, self.fresh) = (None, None, false);
+        self.laid.clear();
+        (self.view, self.filled, self.fresh, self.before) = (None, None, false, false);
     }
 
     /// A blank canvas that somebody asked for; tools and colours stay as they are.
@@ -153,11 +161,7 @@ impl Desk {
             // A size that is no frame's is told when it is painted.
             let _ = self.editor.edit("edit-frame", |t| t.set_frame(frame));
             // The pixels are as they were, so the next picture still takes the place of the last.
-            let after = self.editor.revision();
-            self.filled = self.filled.map(|(layer, state)| (layer, if state == before { after } else { state }));
-            if expendable {
-                self.of_pictures.insert(after);
-            }
+            self.follows(before, expendable);
         }
     }
 
@@ -182,7 +186,7 @@ impl Desk {
     /// For commands; a gesture in hand is ended first.
     pub fn editor_mut(&mut self) -> &mut Editor {
         self.finish();
-        self.fresh = false;
+        (self.fresh, self.before) = (false, false);
         &mut self.editor
     }
 
@@ -244,7 +248,8 @@ impl Desk {
             Gesture::Hover => hand.hover(&mut context, event),
         }
         match gesture {
-            Gesture::Press => self.pressed = true,
+            // One sees what one does.
+            Gesture::Press => (self.pressed, self.before) = (true, false),
             Gesture::Release => self.pressed = false,
             Gesture::Drag | Gesture::Hover => {}
         }
@@ -285,15 +290,40 @@ impl Desk {
         self.hand.overlay()
     }
 
+    /// Shows the canvas without what was laid on it last, or as it is.
+    pub fn show_before(&mut self, before: bool) {
+        self.before = before && self.has_before() && !self.is_busy();
+    }
+
+    /// The canvas is shown without what was laid on it last.
+    pub const fn shows_before(&self) -> bool {
+        self.before
+    }
+
+    /// Something was laid on the canvas and lies there still.
+    pub fn has_before(&self) -> bool {
+        let differs = |(id, before): &(LayerId, ColourTiles)| {
+            self.document().layer(*id).is_some_and(|layer| !layer.pixels.differences(before).is_empty())
+        };
+        self.laid.iter().any(differs)
+    }
+
+    /// The document as the display shows it.
+    pub fn seen(&self) -> Document {
+        let document = self.document().clone();
+        let laid = self.laid.iter().filter(|_| self.before);
+        laid.fold(document, |document, (id, before)| document.with_pixels(*id, before))
+    }
+
     /// What the display must draw anew since the last call.
     pub fn take_change(&mut self) -> Change {
-        let mut change = self.editor.take_change();
+        let mut change = self.editor.take_change_to(self.seen());
         change.extent |= std::mem::take(&mut self.changed_over);
         change
     }
 
     /// Lays a picture on the canvas as a layer of its own. A picture that fills the frame takes the place of the one
-    /// before, if nothing was done since; so it does that of a single empty layer.
+    /// before, if nothing was done since; so it does that of a single empty layer. Gives the layer.
     ///
     /// # Errors
     /// Those of the document.
@@ -304,7 +334,7 @@ impl Desk {
         picture: &Pixmap,
         (x, y): (i32, i32),
         fills: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<LayerId, Problem> {
         self.finish();
         let revision = self.editor.revision();
         let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
@@ -314,6 +344,7 @@ impl Desk {
             [layer] if layer.pixels.is_empty() && !layer.locked => Some(layer.id),
             _ => None,
         };
+        let held = last.or(only).and_then(|id| self.document().layer(id)).map(|layer| layer.pixels.clone());
         let layer = self.editor.edit(step, |t| match last.or(only) {
             Some(layer) => {
                 let pixels = t.pixels_mut(layer)?;
@@ -324,12 +355,52 @@ impl Desk {
             }
             None => t.paste_layer(name, picture, None, x, y),
         })?;
-        self.fresh = false;
+        (self.fresh, self.before) = (false, false);
+        self.laid = vec![(layer, held.unwrap_or_default())];
         self.filled = fills.then(|| (layer, self.editor.revision()));
         if expendable {
             self.of_pictures.insert(self.editor.revision());
         }
+        Ok(layer)
+    }
+
+    /// Puts another picture in the place of the one that was laid last, into its layer; no step of the history.
+    ///
+    /// # Errors
+    /// Those of the document.
+    pub fn exchange(&mut self, layer: LayerId, landing: &Landing) -> Result<(), Problem> {
+        self.stop();
+        let (before, expendable) = (self.editor.revision(), self.is_expendable());
+        let Landing { name, patch, at: (x, y), .. } = landing;
+        self.editor.amend(|t| {
+            let pixels = t.pixels_mut(layer)?;
+            *pixels = ColourTiles::new();
+            pixels.put(*x, *y, patch);
+            t.rename_layer(layer, name)
+        })?;
+        self.before = false;
+        self.follows(before, expendable);
         Ok(())
+    }
+
+    /// What lies in a layer that was laid last stays in it; gives a copy above it, which is active.
+    ///
+    /// # Errors
+    /// Those of the document.
+    pub fn split(&mut self, layer: LayerId) -> Result<LayerId, Problem> {
+        let name = self.document().layer(layer).map(|layer| layer.name.clone()).unwrap_or_default();
+        let copy = self.editor_mut().edit("edit-variant-keep", |t| t.duplicate_layer(layer, name))?;
+        self.laid.push((copy, ColourTiles::new()));
+        Ok(copy)
+    }
+
+    /// The state is another now, and what was true of the one before is true of it.
+    fn follows(&mut self, before: Revision, expendable: bool) {
+        let after = self.editor.revision();
+        self.filled = self.filled.map(|(layer, state)| (layer, if state == before { after } else { state }));
+        if expendable {
+            self.of_pictures.insert(after);
+        }
     }
 
     /// True if there is anything to be seen in the tiles of this part of the canvas.

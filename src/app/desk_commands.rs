@@ -86,6 +86,9 @@ pub fn carry_out(state: &mut State, command: &Command) -> bool {
         Command::ActivateLayer(id) => state.desk.editor_mut().activate(*id),
         Command::ChangeLayer(id, change) => change_layer(state, *id, change),
         Command::ToggleMaskOverlay => state.desk.mask_shown = !state.desk.mask_shown,
+        Command::BeforeAfter => state.desk.show_before(!state.desk.shows_before()),
+        Command::PromptPanel => state.layout.prompt = !state.layout.prompt,
+        Command::LayersPanel => state.layout.layers = !state.layout.layers,
         Command::CanvasOnly => state.desk.canvas_only = !state.desk.canvas_only,
         Command::SwapColours => {
             let desk = &mut state.desk;

@@ -80,7 +80,7 @@ impl Session {
         let mut state = State::new(models, &remembered, setup.language);
         state.models_folder = models_folder;
         let pictures_folder = gallery.folder.clone();
-        state.wall = Wall::new(pictures_folder.clone());
+        state.wall = Wall::new(pictures_folder.clone()).with_tile(remembered.tile);
         faults.into_iter().for_each(|fault| state.complain(fault));
         let (styles, fault) = Styles::read(&settings_path.with_file_name(STYLES));
         state.styles = styles;
@@ -251,7 +251,9 @@ impl Session {
             Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
             Effect::Prepare(preparation) => self.clerk.send(Errand::Prepare(preparation)),
             Effect::Mask(errand) => self.clerk.send(Errand::Mask(errand)),
-            Effect::Lay(painting) => self.clerk.send(Errand::Join(painting, self.state.desk.sheet())),
+            Effect::Lay(painting, purpose) => {
+                self.clerk.send(Errand::Join(painting, self.state.desk.sheet(), purpose));
+            }
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
             Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
             Effect::OpenLink(link) => self.clerk.send(Errand::Browse(link)),

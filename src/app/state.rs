@@ -5,10 +5,12 @@ use super::commands::Keymap;
 use super::desk::Desk;
 use super::desk::Sheet;
 use super::filing::Filing;
+use super::layout::Layout;
 use super::masking::Masking;
 use super::placing::{Place, Placed};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
+use super::staging::{Purpose, Staging};
 use super::styles::Styles;
 use super::wall::Wall;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
@@ -224,6 +226,9 @@ impl Message {
 /// A picture that is ready to be laid on the canvas.
 #[derive(Clone, Debug)]
 pub struct Landing {
+    /// Of the picture.
+    pub id: ImageId,
+    pub purpose: Purpose,
     /// Of its layer.
     pub name: String,
     pub patch: Arc<Pixmap>,
@@ -249,6 +254,8 @@ pub struct State {
     pub joining: usize,
     /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
     pub landing: VecDeque<Landing>,
+    /// The pictures that the artist chooses from.
+    pub staging: Option<Staging>,
     /// What is being done to the whole mask, or poured.
     pub masking: Option<Masking>,
     /// Commands that wait until the hand is lifted and the mask is done.
@@ -279,6 +286,7 @@ pub struct State {
     /// The painting whose file's name is being asked for; it is saved even if it leaves the strip meanwhile.
     pub asked: Option<Painting>,
     pub view: View,
+    pub layout: Layout,
     /// The gallery.
     pub wall: Wall,
     /// The newest last.
@@ -312,6 +320,7 @@ impl State {
             places: HashMap::new(),
             joining: 0,
             landing: VecDeque::new(),
+            staging: None,
             masking: None,
             waiting: VecDeque::new(),
             framed: size,
@@ -332,6 +341,7 @@ impl State {
             paintings: VecDeque::new(),
             asked: None,
             view: View::Easel,
+            layout: settings.layout.checked(),
             wall: Wall::new(PathBuf::new()),
             messages: Vec::new(),
             next_message: 0,

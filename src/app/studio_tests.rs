@@ -9,6 +9,7 @@ use super::events::{apply, land, note};
 use super::masking::MaskErrand;
 use super::placing::{Place, Placed};
 use super::settings::Settings;
+use super::staging::Purpose;
 use super::state::{Model, Said, State};
 use super::update::{Effect, run_waiting, update};
 use crate::base::{Extent, IntRect, JobId, Problem, ProblemKind};
@@ -38,7 +39,7 @@ fn state() -> State {
 struct Threads {
     preparations: Vec<super::placing::Preparation>,
     painting: Option<(JobId, Box<Recipe>)>,
-    joins: Vec<(super::Painting, super::desk::Sheet)>,
+    joins: Vec<(super::Painting, super::desk::Sheet, Purpose)>,
     masks: Vec<super::masking::MaskErrand>,
 }
 
@@ -49,7 +50,7 @@ impl Threads {
                 Effect::Prepare(preparation) => self.preparations.push(*preparation),
                 Effect::Paint(id, recipe) => self.painting = Some((id, recipe)),
                 Effect::Mask(errand) => self.masks.push(*errand),
-                Effect::Lay(painting) => self.joins.push((painting, state.desk.sheet())),
+                Effect::Lay(painting, purpose) => self.joins.push((painting, state.desk.sheet(), purpose)),
                 _ => {}
             }
         }
@@ -97,11 +98,12 @@ impl Threads {
     }
 
     fn join(&mut self, state: &mut State) {
-        for (painting, sheet) in std::mem::take(&mut self.joins) {
-            let place = painting.place.unwrap();
+        for (painting, sheet, purpose) in std::mem::take(&mut self.joins) {
+            let (id, place) = (painting.id, painting.place.unwrap());
             let (patch, at) = place.joined(&painting.picture, &painting.recipe);
             let fills = matches!(place, Place::Frame(_));
-            note(state, Report::Joined { name: "山".into(), patch: Arc::new(patch), at, fills, sheet, texts: vec![] });
+            let (name, patch, texts) = ("山".into(), Arc::new(patch), vec![]);
+            note(state, Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
         }
     }
 
@@ -244,7 +246,7 @@ fn a_repaint_knows_its_place_and_goes_back_there_on_a_canvas_of_the_same_size_al
 
     let put = |state: &mut State| {
         let effects = update(state, Command::PutOnCanvas(painting.id));
-        let [Effect::Lay(painting)] = &effects[..] else { panic!("{effects:?}") };
+        let [Effect::Lay(painting, _)] = &effects[..] else { panic!("{effects:?}") };
         painting.place.clone()
     };
     assert_eq!(put(&mut state), painting.place);

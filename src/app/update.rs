@@ -7,9 +7,10 @@ use super::masking::{self, MaskErrand, is_mask_work};
 use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan, plan_on_canvas};
 use super::prompt_edit::WEIGHT_STEP;
+use super::staging::{self, Purpose};
 use super::state::{Forming, Painting, Said, Scale, State, View};
 use super::wall;
-use crate::base::{ImageId, IntRect, JobId};
+use crate::base::{ImageId, IntRect, JobId, Problem};
 use crate::recipe::Recipe;
 use crate::words::{Language, text};
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ pub enum Effect {
     /// The clerk completes a recipe with what the canvas shows.
     Prepare(Box<Preparation>),
     /// A picture goes onto the canvas, to its place.
-    Lay(Painting),
+    Lay(Painting, Purpose),
     /// The clerk works on the whole mask.
     Mask(Box<MaskErrand>),
     Export(Painting, PathBuf),
@@ -249,9 +250,17 @@ fn carry_out(state: &mut State, command: Command) -> Vec<Effect> {
             state.view = View::Easel;
             let painting = state.painting(id).cloned();
             let placed = painting.map(|painting| Painting { place: Some(place_for(state, &painting)), ..painting });
-            placed.map(|painting| lay(state, painting)).into_iter().collect()
+            placed.map(|painting| lay(state, painting, Purpose::Lay)).into_iter().collect()
         }
         work if is_mask_work(&work) => masking::begin(state, &work),
+        Command::VariantNext => staging::leaf(state, 1),
+        Command::VariantPrevious => staging::leaf(state, -1),
+        Command::VariantKeep => {
+            staging::keep(state);
+            Vec::new()
+        }
+        Command::VariantKeepLayer => told(state, staging::keep_as_layer),
+        Command::VariantDiscard => told(state, staging::discard),
         other => filing::carry_out(state, other).unwrap_or_else(|other| {
             if !desk_commands::carry_out(state, &other) {
                 change(state, other);
@@ -259,6 +268,14 @@ fn carry_out(state: &mut State, command: Command) -> Vec<Effect> {
             Vec::new()
         }),
     }
+}
+
+/// Does something that may fail, and tells if it did.
+fn told(state: &mut State, work: fn(&mut State) -> Result<(), Problem>) -> Vec<Effect> {
+    if let Err(problem) = work(state) {
+        state.complain(problem);
+    }
+    Vec::new()
 }
 
 /// The commands that ask nothing of the world.
@@ -354,9 +371,9 @@ fn place_for(state: &State, painting: &Painting) -> Place {
 }
 
 /// A picture on its way to the canvas.
-pub(super) fn lay(state: &mut State, painting: Painting) -> Effect {
+pub(super) fn lay(state: &mut State, painting: Painting, purpose: Purpose) -> Effect {
     state.joining += 1;
-    Effect::Lay(painting)
+    Effect::Lay(painting, purpose)
 }
 
 fn generate(state: &mut State) -> Vec<Effect> {

@@ -6,7 +6,7 @@ use crate::app::command::Command;
 use crate::app::state::{State, View};
 use crate::app::take_over::take_over;
 use crate::app::update::{Card, Effect};
-use crate::base::{Extent, Problem, ProblemKind};
+use crate::base::Extent;
 use crate::imaging::Pixmap;
 use crate::words::{text, text_with};
 use std::path::PathBuf;
