@@ -1,12 +1,14 @@
 //! The bar, the cards over the window, the queue and the styles, without a screen.
 
+mod common;
+
 use danqing::app::settings::Settings;
 use danqing::app::{Command, State};
 use danqing::base::{Extent, Problem, ProblemKind};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::FamilyInfo;
-use danqing::ui::{Setup, Shell, prepare};
+use danqing::ui::Shell;
 use danqing::words::{Language, text, text_with};
 use egui::{Event, ImeEvent, Key, Modifiers, Role};
 use egui_kittest::Harness;
@@ -29,31 +31,8 @@ impl Window {
     fn sized(size: [f32; 2], make: impl Fn() -> FakeGenerator + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let small = FamilyInfo { native: Extent::new(64, 64), ..fake_family() };
-        let mut setup = Some(Setup {
-            factory: Box::new(move || Ok(Box::new(make()))),
-            models: vec![("小图".into(), "xiaotu".into(), small)],
-            faults: vec![],
-            models_folder: folder.path().join("模型"),
-            gallery: danqing::gallery::Place {
-                folder: folder.path().join("丹青"),
-                database: folder.path().join("gallery.db"),
-                thumbnails: folder.path().join("thumbnails.db"),
-                system_trash: false,
-            },
-            settings_path: folder.path().join("settings.json"),
-            recovery_folder: folder.path().join("恢复"),
-            files: vec![],
-            language: Language::ZhCn,
-        });
-        let builder = Harness::builder().with_size(size).with_context_setup(prepare);
-        let mut harness = builder.build_ui_state(
-            move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-                shell.logic(ui.ctx());
-                shell.show(ui);
-            },
-            None,
-        );
+        let setup = common::setup(folder.path(), vec![("小图", small)], make);
+        let mut harness = common::window(size, setup);
         harness.run_steps(2);
         Self { harness, folder }
     }

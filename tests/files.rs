@@ -1,5 +1,7 @@
 //! Files through the session and the window: opening, saving, exporting, and what comes back after a sudden end.
 
+mod common;
+
 use danqing::app::filing::{Answer, ExportKind, ExportPlan, Lost, title};
 use danqing::app::settings::Settings;
 use danqing::app::{Card, Command, Effect, Said, Session, State};
@@ -13,7 +15,7 @@ use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::FamilyInfo;
 use danqing::recipe::metadata::from_file;
-use danqing::ui::{Setup, Shell, prepare};
+use danqing::ui::{Setup, Shell};
 use danqing::words::{Language, text};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -26,22 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn setup(folder: &Path, files: Vec<PathBuf>) -> Setup {
     let small = FamilyInfo { native: Extent::new(64, 64), ..fake_family() };
-    Setup {
-        factory: Box::new(|| Ok(Box::new(FakeGenerator::new()))),
-        models: vec![("小图".into(), "xiaotu".into(), small)],
-        faults: vec![],
-        models_folder: folder.join("模型"),
-        gallery: danqing::gallery::Place {
-            folder: folder.join("丹青"),
-            database: folder.join("gallery.db"),
-            thumbnails: folder.join("thumbnails.db"),
-            system_trash: false,
-        },
-        settings_path: folder.join("settings.json"),
-        recovery_folder: folder.join("恢复"),
-        files,
-        language: Language::ZhCn,
-    }
+    Setup { files, ..common::setup(folder, vec![("小图", small)], FakeGenerator::new) }
 }
 
 fn session(folder: &Path) -> Session {
@@ -324,7 +311,7 @@ fn an_unsaved_document_comes_back_until_it_is_saved_or_given_up() {
     first.state.draft.prompt = "春江".into();
     drop(first);
     let left = || -> Vec<PathBuf> {
-        std::fs::read_dir(folder.path().join("恢复")).unwrap().map(|entry| entry.unwrap().path()).collect()
+        std::fs::read_dir(folder.path().join("保管")).unwrap().map(|entry| entry.unwrap().path()).collect()
     };
     let left_by_first = left();
 
@@ -539,16 +526,7 @@ struct Window {
 
 impl Window {
     fn open(folder: &Path, files: Vec<PathBuf>) -> Self {
-        let mut setup = Some(setup(folder, files));
-        let builder = Harness::builder().with_size([1280.0, 1000.0]).with_context_setup(prepare);
-        let harness = builder.build_ui_state(
-            move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-                shell.logic(ui.ctx());
-                shell.show(ui);
-            },
-            None,
-        );
+        let harness = common::window([1280.0, 1000.0], setup(folder, files));
         Self { harness }
     }
 

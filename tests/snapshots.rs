@@ -2,13 +2,14 @@
 //! adapter; a software one (lavapipe) will do. `UPDATE_SNAPSHOTS=1` writes the pictures of `tests/snapshots/` anew.
 #![cfg(feature = "snapshots")]
 
+mod common;
+
 use danqing::base::{Extent, Problem, ProblemKind};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::FamilyInfo;
 use danqing::ui::icons::{self, Icon};
-use danqing::ui::{Setup, Shell, prepare};
-use danqing::words::Language;
+use danqing::ui::{Shell, prepare};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use image::RgbaImage;
@@ -22,34 +23,11 @@ type Window = Harness<'static, Option<Shell>>;
 
 fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (Window, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let settings_path = folder.path().join("settings.json");
-    std::fs::write(&settings_path, settings).unwrap();
+    std::fs::write(folder.path().join("settings.json"), settings).unwrap();
     let family = FamilyInfo { native: Extent::new(256, 256), title: "Xiaotu", ..fake_family() };
-    let mut setup = Some(Setup {
-        factory: Box::new(move || Ok(Box::new(make()))),
-        models: vec![("小图".into(), "xiaotu".into(), family)],
-        faults: vec![],
-        models_folder: folder.path().join("模型"),
-        gallery: danqing::gallery::Place {
-            folder: folder.path().join("丹青"),
-            database: folder.path().join("gallery.db"),
-            thumbnails: folder.path().join("thumbnails.db"),
-            system_trash: false,
-        },
-        settings_path,
-        recovery_folder: folder.path().join("恢复"),
-        files: vec![],
-        language: Language::ZhCn,
-    });
+    let setup = common::setup(folder.path(), vec![("小图", family)], make);
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
-    let window = builder.with_render_cursor(false).wgpu().build_ui_state(
-        move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-            shell.logic(ui.ctx());
-            shell.show(ui);
-        },
-        None,
-    );
+    let window = builder.with_render_cursor(false).wgpu().build_ui_state(common::frames(setup), None);
     (window, folder)
 }
 

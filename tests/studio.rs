@@ -1,218 +1,20 @@
 //! The studio without a screen: the canvas and the panels round it, used as an artist and a screen reader use them.
-//! There is no graphics card, so what the canvas holds is read from the document.
 
-use danqing::app::desk::Desk;
+mod common;
+
+use common::{SIDE, Window, family};
+use danqing::app::Said;
+use danqing::app::View;
 use danqing::app::settings::Settings;
-use danqing::app::{Painting, State, View};
-use danqing::base::Extent;
-use danqing::canvas::surface::flatten;
-use danqing::imaging::{BlendMode, Pixmap};
-use danqing::jobs::FakeGenerator;
-use danqing::jobs::fake::fake_family;
+use danqing::base::ProblemKind;
+use danqing::imaging::BlendMode;
+use danqing::recipe::Source;
 use danqing::recipe::inpaint::plan;
-use danqing::recipe::{FamilyInfo, Recipe, Source};
 use danqing::tools::{TOOLS, ToolId};
-use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::{Language, text, text_with};
-use egui::{Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, Role, TouchPhase, pos2, vec2};
-use egui_kittest::Harness;
+use egui::{Event, Key, Modifiers, MouseWheelUnit, PointerButton, Role, TouchPhase, pos2, vec2};
 use egui_kittest::kittest::Queryable;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-const SIDE: u32 = 256;
-
-/// The recipes that the generator got.
-type Seen = Arc<Mutex<Vec<Recipe>>>;
-
-struct Window {
-    harness: Harness<'static, Option<Shell>>,
-    seen: Seen,
-    _folder: TempDir,
-}
-
-fn family() -> FamilyInfo {
-    FamilyInfo { native: Extent::new(SIDE, SIDE), ..fake_family() }
-}
-
-impl Window {
-    fn open() -> Self {
-        Self::with(Settings::default(), true, Duration::ZERO)
-    }
-
-    /// With a generator that takes so long for a step.
-    fn slow(step: Duration) -> Self {
-        Self::with(Settings::default(), true, step)
-    }
-
-    fn with(settings: Settings, model: bool, step: Duration) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let seen = Seen::default();
-        let path = |name: &str| folder.path().join(name);
-        settings.write(&path("settings.json")).unwrap();
-        let recipes = seen.clone();
-        let mut setup = Some(Setup {
-            factory: Box::new(move || {
-                Ok(Box::new(FakeGenerator::new().with_delay(step).writing_down(recipes.clone())))
-            }),
-            models: if model { vec![("小图".into(), "xiaotu".into(), family())] } else { vec![] },
-            faults: vec![],
-            models_folder: path("模型"),
-            gallery: danqing::gallery::Place {
-                folder: path("丹青"),
-                database: path("gallery.db"),
-                thumbnails: path("thumbnails.db"),
-                system_trash: false,
-            },
-            settings_path: path("settings.json"),
-            recovery_folder: path("保管"),
-            files: vec![],
-            language: Language::ZhCn,
-        });
-        let builder = Harness::builder().with_size([1600.0, 1200.0]).with_context_setup(prepare);
-        let mut harness = builder.build_ui_state(
-            move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-                shell.logic(ui.ctx());
-                shell.show(ui);
-            },
-            None,
-        );
-        harness.run_steps(2);
-        Self { harness, seen, _folder: folder }
-    }
-
-    fn state(&self) -> &State {
-        self.harness.state().as_ref().unwrap().state()
-    }
-
-    fn desk(&self) -> &Desk {
-        &self.state().desk
-    }
-
-    /// What the canvas shows.
-    fn picture(&self) -> Pixmap {
-        flatten(self.desk().document(), self.desk().document().canvas())
-    }
-
-    fn painting(&self, number: usize) -> &Painting {
-        &self.state().paintings[number]
-    }
-
-    fn layers(&self) -> usize {
-        self.desk().document().layers().len()
-    }
-
-    fn steps(&self) -> Vec<&'static str> {
-        self.desk().editor().history().steps().collect()
-    }
-
-    fn position(&self) -> usize {
-        self.desk().editor().history().position()
-    }
-
-    fn t(&self, id: &str) -> String {
-        text(self.state().language, id)
-    }
-
-    fn until(&mut self, what: &str, done: impl Fn(&State) -> bool) {
-        let start = Instant::now();
-        while !done(self.state()) {
-            assert!(start.elapsed() < PATIENCE, "waited for {what}: {:?}", self.state().messages);
-            self.harness.step();
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        self.harness.run_steps(4);
-    }
-
-    fn settle(&mut self) {
-        self.until("the work", |s| !s.is_working() && s.ledger.waiting().len() == 0);
-    }
-
-    /// Presses the leftmost button of this name: the history, at the right, names its steps as tools are named.
-    fn click(&mut self, words: &str) {
-        let found = self.harness.get_all_by_role_and_label(Role::Button, words);
-        found.min_by(|a, b| a.rect().left().total_cmp(&b.rect().left())).unwrap().click();
-        self.harness.run_steps(4);
-    }
-
-    fn sees(&self, words: &str) -> bool {
-        self.harness.query_all_by_label_contains(words).next().is_some()
-    }
-
-    fn events(&mut self, events: Vec<Event>) {
-        self.harness.input_mut().events.extend(events);
-        self.harness.run_steps(2);
-    }
-
-    fn key(&mut self, key: Key, modifiers: Modifiers) {
-        let event = |pressed| Event::Key { key, physical_key: None, pressed, repeat: false, modifiers };
-        self.events(vec![event(true), event(false)]);
-    }
-
-    fn plain(&mut self, key: Key) {
-        self.key(key, Modifiers::NONE);
-    }
-
-    fn command(&mut self, key: Key) {
-        self.key(key, Modifiers::COMMAND);
-    }
-
-    fn write(&mut self, prompt: &str) {
-        let label = self.t("label-prompt");
-        self.harness.get_by_role_and_label(Role::MultilineTextInput, &label).focus();
-        self.harness.run_steps(2);
-        self.command(Key::A);
-        self.events(vec![Event::Text(prompt.into())]);
-    }
-
-    /// Writes, generates, and waits for the picture.
-    fn paint(&mut self, prompt: &str) {
-        self.write(prompt);
-        self.command(Key::Enter);
-        self.settle();
-    }
-
-    /// Where a pixel of the canvas is on the screen.
-    fn place(&self, (x, y): (f64, f64)) -> Pos2 {
-        let label = self.t("label-canvas");
-        let rect = self.harness.get_by_role_and_label(Role::Canvas, &label).rect();
-        let room = self.desk().room.unwrap();
-        let [x, y] = self.desk().view_in(room).to_screen([x, y], room);
-        rect.min + vec2(x as f32, y as f32)
-    }
-
-    fn button(&mut self, at: (f64, f64), button: PointerButton, pressed: bool) {
-        let pos = self.place(at);
-        let modifiers = Modifiers::NONE;
-        self.events(vec![Event::PointerMoved(pos), Event::PointerButton { pos, button, pressed, modifiers }]);
-    }
-
-    fn press(&mut self, at: (f64, f64)) {
-        self.button(at, PointerButton::Primary, true);
-    }
-
-    fn drag(&mut self, points: &[(f64, f64)]) {
-        let moves = points.iter().map(|at| Event::PointerMoved(self.place(*at))).collect();
-        self.events(moves);
-    }
-
-    fn release(&mut self, at: (f64, f64)) {
-        self.button(at, PointerButton::Primary, false);
-    }
-
-    fn stroke(&mut self, points: &[(f64, f64)]) {
-        self.press(points[0]);
-        self.drag(points);
-        self.release(points[points.len() - 1]);
-    }
-
-    fn last_recipe(&self) -> Recipe {
-        self.seen.lock().unwrap().last().unwrap().clone()
-    }
-}
+use std::time::Duration;
 
 #[test]
 fn a_picture_lies_on_the_canvas_and_the_next_takes_its_place_unless_one_has_painted() {
@@ -430,7 +232,7 @@ fn a_repaint_can_be_stopped_at_any_time() {
         window.settle();
         let came = window.state().paintings.len() > count || window.steps().last() == Some(&"edit-repaint");
         assert!(came || window.picture() == before);
-        assert!(window.state().preparing.is_empty());
+        assert!(!window.state().ledger.is_preparing());
     }
 }
 
@@ -610,4 +412,72 @@ fn without_a_model_one_can_still_paint_by_hand() {
     assert!(window.picture().rgba().iter().any(|v| *v > 0));
     window.command(Key::Enter);
     assert!(window.state().forming.is_none() && !window.state().messages.is_empty());
+}
+
+#[test]
+fn the_view_may_change_in_the_middle_of_a_stroke() {
+    let mut window = Window::open();
+    window.paint("山");
+    window.click(&window.t("tool-colour-brush"));
+    window.plain(Key::OpenBracket);
+    let view = |window: &Window| window.desk().view_in(window.desk().room.unwrap());
+    let changed =
+        |window: &Window, (x, y): (u32, u32)| window.picture().pixel(x, y) != window.painting(0).picture.pixel(x, y);
+    window.press((60.0, 60.0));
+    window.drag(&[(100.0, 60.0)]);
+    // By keys: about the pen.
+    let before = view(&window);
+    let pen = window.place((100.0, 60.0));
+    window.command(Key::Equals);
+    window.plain(Key::Num6);
+    assert!(view(&window).scale > before.scale && view(&window).angle != before.angle);
+    assert!((window.place((100.0, 60.0)) - pen).length() < 0.1, "what is under the pen stays there");
+    window.plain(Key::Num5);
+    // By the wheel: about the pointer, which is the pen.
+    let wheel = |x, y| Event::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        source: egui::MouseWheelSource::Wheel,
+        delta: vec2(x, y),
+        phase: TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+    };
+    window.events(vec![wheel(0.0, -60.0)]);
+    window.harness.run_steps(30);
+    assert!((window.place((100.0, 60.0)) - pen).length() < 0.5);
+    assert!(window.desk().is_drawing() && window.steps().len() == 1);
+    // The canvas goes to the left under the pen, which draws to the right.
+    window.events(vec![wheel(-80.0, 0.0)]);
+    window.harness.run_steps(30);
+    let right = 100.0 + f64::from(pen.x - window.place((100.0, 60.0)).x) / view(&window).scale;
+    assert!(right > 115.0, "{right}");
+    window.drag(&[(right, 90.0)]);
+    window.release((right, 120.0));
+    assert_eq!(window.steps(), ["edit-paint", "edit-brush"]);
+    for at in [(60, 60), (100, 60), (112, 60), (right as u32, 100)] {
+        assert!(changed(&window, at), "{at:?}");
+    }
+    let outside = |(x, y): (u32, u32)| f64::from(x) > right + 45.0 || x < 15 || !(15..=165).contains(&y);
+    let touched = (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))).filter(|at| outside(*at));
+    assert_eq!(touched.filter(|at| changed(&window, *at)).count(), 0, "the line did not jump");
+}
+
+#[test]
+fn a_stroke_that_nobody_ends_is_kept() {
+    let mut window = Window::open();
+    window.paint("山");
+    window.plain(Key::Escape);
+    window.click(&window.t("tool-colour-brush"));
+    window.press((60.0, 60.0));
+    window.drag(&[(100.0, 60.0)]);
+    // Generating waits for the end of the stroke; the gallery is one.
+    window.command(Key::Enter);
+    assert!(window.desk().is_drawing() && window.state().ledger.running().is_none());
+    assert_eq!(window.state().ledger.settled().len(), 1);
+    window.plain(Key::F3);
+    assert!(!window.desk().is_drawing() && window.state().view == View::Gallery);
+    window.until("both pictures", |s| s.ledger.settled().len() == 2 && !s.is_working());
+    assert_eq!(window.steps()[..2], ["edit-paint", "edit-brush"]);
+    let messages = &window.state().messages;
+    let refused = |said: &Said| matches!(said, Said::Problem(problem) if problem.kind == ProblemKind::StrokeOpen);
+    assert!(!messages.iter().any(|message| refused(&message.said)), "{messages:?}");
 }

@@ -1,16 +1,18 @@
 //! The gallery of the window over a real librarian and real files, found and used by names as a screen reader does.
 
+mod common;
+
 use danqing::app::wall::Shown;
 use danqing::app::{State, View};
 use danqing::base::Extent;
-use danqing::gallery::{EntryId, Place};
+use danqing::gallery::EntryId;
 use danqing::imaging::Pixmap;
 use danqing::imaging::png_text::write_png;
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::{FamilyInfo, SamplerId};
-use danqing::ui::{Setup, Shell, prepare};
-use danqing::words::{Language, text};
+use danqing::ui::Shell;
+use danqing::words::text;
 use egui::{Event, Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -35,31 +37,9 @@ fn pictures(folder: &Path) -> PathBuf {
 impl Window {
     fn open(folder: TempDir) -> Self {
         let small = FamilyInfo { native: Extent::new(64, 64), ..fake_family() };
-        let mut setup = Some(Setup {
-            factory: Box::new(|| Ok(Box::new(FakeGenerator::new()))),
-            models: vec![("小图".into(), "小图".into(), small)],
-            faults: vec![],
-            models_folder: folder.path().join("模型"),
-            gallery: Place {
-                folder: pictures(folder.path()),
-                database: folder.path().join("gallery.db"),
-                thumbnails: folder.path().join("thumbnails.db"),
-                system_trash: false,
-            },
-            settings_path: folder.path().join("settings.json"),
-            recovery_folder: folder.path().join("保管"),
-            files: vec![],
-            language: Language::ZhCn,
-        });
-        let builder = Harness::builder().with_size([1280.0, 900.0]).with_context_setup(prepare);
-        let harness = builder.build_ui_state(
-            move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-                shell.logic(ui.ctx());
-                shell.show(ui);
-            },
-            None,
-        );
+        let mut setup = common::setup(folder.path(), vec![("小图", small)], FakeGenerator::new);
+        setup.gallery.folder = pictures(folder.path());
+        let harness = common::window([1280.0, 900.0], setup);
         let mut window = Self { harness, _folder: folder };
         window.harness.run_steps(4);
         window

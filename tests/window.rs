@@ -1,11 +1,13 @@
 //! The window without a screen: its controls are found and used by their names, as a screen reader does.
 
+mod common;
+
 use danqing::app::{Shade, State, View};
 use danqing::base::{Problem, ProblemKind};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::{FamilyInfo, SamplerId};
-use danqing::ui::{Setup, Shell, prepare};
+use danqing::ui::{Setup, Shell};
 use danqing::words::{Language, text};
 use egui::{Event, ImeEvent, Key, Modifiers, Role};
 use egui_kittest::Harness;
@@ -22,38 +24,18 @@ struct Window {
 
 fn setup(folder: &TempDir, make: impl Fn() -> FakeGenerator + Send + 'static) -> Setup {
     let small = FamilyInfo { native: danqing::base::Extent::new(64, 64), ..fake_family() };
-    let model = |name: &str, family| (name.into(), name.into(), family);
-    Setup {
-        factory: Box::new(move || Ok(Box::new(make()))),
-        models: vec![model("小图", small), model("太乙", fake_family())],
-        faults: vec![],
-        models_folder: folder.path().join("模型"),
-        gallery: danqing::gallery::Place {
-            folder: folder.path().join("丹青"),
-            database: folder.path().join("gallery.db"),
-            thumbnails: folder.path().join("thumbnails.db"),
-            system_trash: false,
-        },
-        settings_path: folder.path().join("settings.json"),
-        recovery_folder: folder.path().join("恢复"),
-        files: vec![],
-        language: Language::ZhCn,
-    }
+    common::setup(folder.path(), vec![("小图", small), ("太乙", fake_family())], make)
 }
 
 impl Window {
     fn open(make: impl Fn() -> FakeGenerator + Send + 'static) -> Self {
+        Self::open_with("{}", make)
+    }
+
+    fn open_with(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut setup = Some(setup(&folder, make));
-        let builder = Harness::builder().with_size([1280.0, 1100.0]).with_context_setup(prepare);
-        let harness = builder.build_ui_state(
-            move |ui, shell: &mut Option<Shell>| {
-                let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-                shell.logic(ui.ctx());
-                shell.show(ui);
-            },
-            None,
-        );
+        std::fs::write(folder.path().join("settings.json"), settings).unwrap();
+        let harness = common::window([1280.0, 1100.0], setup(&folder, make));
         Self { harness, folder }
     }
 
@@ -354,6 +336,85 @@ fn a_problem_is_told_with_advice_and_details() {
     assert!(window.sees("绘画引擎意外停下"));
 }
 
+/// Puts a job of four pictures into the queue.
+fn four(window: &mut Window, prompt: &str) {
+    window.focus_prompt();
+    window.key(Key::A, Modifiers::COMMAND);
+    window.events(vec![Event::Text(prompt.into())]);
+    window.key(Key::Enter, Modifiers::COMMAND);
+}
+
+#[test]
+fn the_queue_is_led_with_the_keyboard() {
+    let make = || FakeGenerator::new().with_delay(Duration::from_secs(1));
+    let mut window = Window::open_with(r#"{"batch": 4}"#, make);
+    for prompt in ["山", "水", "云", "月"] {
+        four(&mut window, prompt);
+    }
+    window.until("a step", |s| s.ledger.running().is_some_and(|(_, r)| r.index > 0) && s.ledger.waiting().len() == 3);
+    // One tile for each picture that forms.
+    for number in 1..=4 {
+        let words = format!("正在画的第 {number} 幅，共 4 幅");
+        assert!(window.harness.query_by_role_and_label(Role::Button, &words).is_some(), "{words}");
+    }
+    assert_eq!(window.state().forming.as_ref().unwrap().previews.len(), 4);
+
+    let by_key = |window: &mut Window, name: &str| {
+        window.harness.get_by_role_and_label(Role::Button, name).focus();
+        window.harness.run_steps(4);
+        window.key(Key::Enter, Modifiers::NONE);
+    };
+    let waiting = |window: &Window| -> Vec<String> {
+        window.state().ledger.waiting().map(|entry| entry.recipe.prompt.clone()).collect()
+    };
+    by_key(&mut window, "画单 · 4");
+    assert!(window.sees("×4") && window.sees("还要"));
+    let bar =
+        window.harness.query_all_by_role(Role::ProgressIndicator).find_map(|b| b.accesskit_node().numeric_value());
+    assert!(bar.unwrap() > 0.0);
+    by_key(&mut window, "上移：月");
+    assert_eq!(waiting(&window), ["水", "月", "云"]);
+    // The key goes on with the same job.
+    window.key(Key::Enter, Modifiers::NONE);
+    assert_eq!(waiting(&window), ["月", "水", "云"]);
+    by_key(&mut window, "下移：水");
+    assert_eq!(waiting(&window), ["月", "云", "水"]);
+    by_key(&mut window, "取消：云");
+    assert_eq!(waiting(&window), ["月", "水"]);
+    by_key(&mut window, "取消：山");
+    window.until("the next job", |s| s.ledger.running().is_some_and(|(e, _)| e.recipe.prompt == "月"));
+    by_key(&mut window, "再画一次：山");
+    assert_eq!(waiting(&window), ["水", "山"]);
+    assert_eq!(window.state().ledger.waiting().last().unwrap().recipe.batch, 4);
+    by_key(&mut window, "全部停下");
+    window.until("all to stop", |s| s.ledger.running().is_none());
+    assert!(waiting(&window).is_empty() && window.state().paintings.is_empty());
+    by_key(&mut window, "从画单去掉：云");
+    assert!(window.state().ledger.settled().all(|entry| entry.recipe.prompt != "云"));
+}
+
+#[test]
+fn a_failed_job_says_why_in_the_queue() {
+    let memory = Problem::new(ProblemKind::OutOfMemory).detail("allocation of 4 GiB failed");
+    let mut window = Window::open(move || FakeGenerator::new().failing_at(1, memory.clone()));
+    window.focus_prompt();
+    window.events(vec![Event::Text("山".into())]);
+    window.click("command-generate");
+    window.until("the failure", |s| s.forming.is_none());
+    let close = window.t("command-dismiss");
+    while !window.state().messages.is_empty() {
+        window.harness.get_all_by_label(&close).next().unwrap().click();
+        window.harness.run_steps(4);
+    }
+    assert!(!window.sees("内存不够了"));
+    window.click("label-jobs");
+    assert!(window.sees("内存不够了") && !window.sees("请减小尺寸或张数"));
+    window.harness.get_by_role_and_label(Role::Button, "详情：山").focus();
+    window.harness.run_steps(4);
+    window.key(Key::Enter, Modifiers::NONE);
+    assert!(window.sees("请减小尺寸或张数") && window.sees("allocation of 4 GiB failed"));
+}
+
 #[test]
 fn parameters_are_set_by_their_names() {
     let mut window = Window::open(FakeGenerator::new);
@@ -394,15 +455,6 @@ fn parameters_are_set_by_their_names() {
 #[test]
 fn without_a_model_the_window_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let mut setup = Some(Setup { models: Vec::new(), ..setup(&folder, FakeGenerator::new) });
-    let builder = Harness::builder().with_size([880.0, 600.0]).with_context_setup(prepare);
-    let harness = builder.build_ui_state(
-        move |ui, shell: &mut Option<Shell>| {
-            let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
-            shell.logic(ui.ctx());
-            shell.show(ui);
-        },
-        None,
-    );
+    let harness = common::window([880.0, 600.0], common::setup(folder.path(), vec![], FakeGenerator::new));
     assert!(harness.query_by_label("还没有模型").is_some());
 }

@@ -1,13 +1,15 @@
-//! The clerk: a thread for everything that touches the disk or takes long beside the painting, so that the window never
-//! waits: saving pictures with their recipes, thumbnails, settings.
+//! The clerk: threads for everything that touches the disk or takes long beside the painting, so that the window never
+//! waits. Errands of one [`Lane`] follow one another; those of different lanes do not wait for each other.
 
 use super::command::Link;
 use super::desk::Sheet;
 use super::filing::{self, FileErrand, FileReport};
 use super::gallery_errands as gallery;
+use super::masking::{Made, MaskErrand};
 use super::placing::{Place, Placed, Preparation};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
+use super::staging::Purpose;
 use super::state::{Painting, THUMBNAIL};
 use super::styles::Styles;
 use crate::base::files::write_newly;
@@ -21,6 +23,7 @@ use crate::recipe::metadata::to_texts;
 use crate::recipe::prompt::plain;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -86,9 +89,44 @@ pub enum Errand {
     /// Completes a recipe with what the canvas shows.
     Prepare(Box<Preparation>),
     /// Makes of a picture what is laid on the canvas.
-    Join(Painting, Sheet),
+    Join(Painting, Sheet, Purpose),
+    /// Works on the whole mask.
+    Mask(Box<MaskErrand>),
     /// Opens, saves, exports.
     File(Box<FileErrand>),
+}
+
+/// What does not wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// What is written must be written in its order.
+    Files,
+    /// Between the canvas and the engine, and what is looked at.
+    Pictures,
+    /// The artist waits for it with the pen in the hand.
+    Mask,
+}
+
+impl Lane {
+    const ALL: [Lane; 3] = [Lane::Files, Lane::Pictures, Lane::Mask];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Lane::Files => "danqing-clerk",
+            Lane::Pictures => "danqing-pictures",
+            Lane::Mask => "danqing-mask",
+        }
+    }
+}
+
+impl Errand {
+    const fn lane(&self) -> Lane {
+        match self {
+            Errand::Prepare(_) | Errand::Join(..) | Errand::Look { .. } => Lane::Pictures,
+            Errand::Mask(_) => Lane::Mask,
+            _ => Lane::Files,
+        }
+    }
 }
 
 /// What the clerk reports.
@@ -119,6 +157,8 @@ pub enum Report {
     },
     /// A picture for the canvas, with its layer's name and the place of its top left corner.
     Joined {
+        id: ImageId,
+        purpose: Purpose,
         name: String,
         patch: Arc<Pixmap>,
         at: (i32, i32),
@@ -129,58 +169,91 @@ pub enum Report {
         /// Its recipe, as it stands in files.
         texts: Vec<(String, String)>,
     },
+    /// Work on the canvas is done, or why not.
+    Masked {
+        ticket: JobId,
+        result: Result<Made, Problem>,
+    },
     File(Box<FileReport>),
     Failed(Problem),
 }
 
-/// The session's handle of the thread. Dropping it waits, for a bounded time, until the last errand is done.
+/// The session's handle of the threads. Dropping it waits, for a bounded time, until the last file is written.
 #[derive(Debug)]
 pub struct Clerk {
+    hands: [Hand; 3],
+    reports: Receiver<Report>,
+}
+
+/// The thread of one lane.
+#[derive(Debug)]
+struct Hand {
+    lane: Lane,
     errands: Option<Sender<Errand>>,
     backlog: VecDeque<Errand>,
-    reports: Receiver<Report>,
     alive: Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Clerk {
-    /// Starts the thread; `waker` is called from it after each report.
-    pub fn spawn(waker: impl Fn() + Send + 'static) -> Self {
-        let (errands, inbox) = bounded::<Errand>(MOST_ERRANDS);
+    /// Starts the threads; `waker` is called from them after each report.
+    pub fn spawn(waker: impl Fn() + Send + Sync + 'static) -> Self {
         let (outbox, reports) = bounded(MOST_ERRANDS);
-        let (living, alive) = bounded::<()>(1);
-        let thread = std::thread::Builder::new().name("danqing-clerk".into()).spawn(move || {
-            let _living = living;
-            for errand in inbox {
-                run(errand, &mut |report| {
-                    // Without a session nobody needs to know; the errands are done all the same.
-                    if outbox.send(report).is_ok() {
-                        waker();
-                    }
-                });
-            }
-        });
-        match thread {
-            Ok(thread) => {
-                Self { errands: Some(errands), backlog: VecDeque::new(), reports, alive, thread: Some(thread) }
-            }
-            Err(error) => {
-                tracing::error!(%error, "the clerk's thread cannot be started");
-                Self { errands: None, backlog: VecDeque::new(), reports: never(), alive, thread: None }
-            }
-        }
+        let waker: Arc<dyn Fn() + Send + Sync> = Arc::new(waker);
+        Self { hands: Lane::ALL.map(|lane| Hand::spawn(lane, outbox.clone(), waker.clone())), reports }
     }
 
     /// Hands over an errand; never blocks.
     pub fn send(&mut self, errand: Errand) {
-        self.backlog.push_back(errand);
-        self.push();
+        let lane = errand.lane();
+        if let Some(hand) = self.hands.iter_mut().find(|hand| hand.lane == lane) {
+            hand.backlog.push_back(errand);
+            hand.push();
+        }
     }
 
     /// The next report, if there is one; never blocks.
     pub fn poll(&mut self) -> Option<Report> {
-        self.push();
+        self.hands.iter_mut().for_each(Hand::push);
         self.reports.try_recv().ok()
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        self.reports = never();
+        self.hands.iter_mut().for_each(Hand::finish);
+    }
+}
+
+impl Hand {
+    fn spawn(lane: Lane, outbox: Sender<Report>, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
+        let (errands, inbox) = bounded::<Errand>(MOST_ERRANDS);
+        let (living, alive) = bounded::<()>(1);
+        let thread = std::thread::Builder::new().name(lane.name().into()).spawn(move || {
+            let _living = living;
+            for errand in inbox {
+                let mut told = true;
+                run(errand, &mut |report| {
+                    told = outbox.send(report).is_ok();
+                    if told {
+                        waker();
+                    }
+                });
+                // Without a session nobody needs to know; files are written all the same.
+                if !told && lane != Lane::Files {
+                    break;
+                }
+            }
+        });
+        let backlog = VecDeque::new();
+        match thread {
+            Ok(thread) => Self { lane, errands: Some(errands), backlog, alive, thread: Some(thread) },
+            Err(error) => {
+                tracing::error!(%error, "a thread of the clerk cannot be started");
+                Self { lane, errands: None, backlog, alive, thread: None }
+            }
+        }
     }
 
     fn push(&mut self) {
@@ -192,13 +265,10 @@ impl Clerk {
             }
         }
     }
-}
 
-impl Drop for Clerk {
-    fn drop(&mut self) {
-        self.reports = never();
+    fn finish(&mut self) {
         if let Some(errands) = self.errands.take() {
-            for errand in self.backlog.drain(..) {
+            for errand in self.backlog.drain(..).filter(|_| self.lane == Lane::Files) {
                 if errands.send_timeout(errand, LAST_WAIT).is_err() {
                     tracing::error!("a file was not written before the end");
                 }
@@ -206,11 +276,17 @@ impl Drop for Clerk {
         }
         let Some(thread) = self.thread.take() else { return };
         if self.alive.recv_timeout(LAST_WAIT) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {
-            tracing::error!("the clerk did not finish in time; left behind");
+            tracing::error!(lane = self.lane.name(), "the clerk did not finish in time; left behind");
         } else if thread.join().is_err() {
-            tracing::error!("the clerk's thread had panicked");
+            tracing::error!(lane = self.lane.name(), "a thread of the clerk had panicked");
         }
     }
+}
+
+/// What makes the program stumble is a fault that can be told: someone waits for the answer.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    let stumbled = |_| Err(Problem::new(ProblemKind::Internal).detail("the work on the canvas stopped"));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(stumbled)
 }
 
 fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
@@ -232,16 +308,21 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         }
         Errand::Prepare(preparation) => {
             let ticket = preparation.ticket;
-            tell(Report::Prepared { ticket, result: Box::new(preparation.finish()) });
+            tell(Report::Prepared { ticket, result: Box::new(guarded(|| preparation.finish())) });
         }
-        Errand::Join(Painting { picture, recipe, model, place, .. }, sheet) => {
+        Errand::Mask(errand) => {
+            let MaskErrand { ticket, work, document } = *errand;
+            tell(Report::Masked { ticket, result: guarded(|| work.on(&document)) });
+        }
+        Errand::Join(Painting { id, picture, recipe, model, place, .. }, sheet, purpose) => {
             let Some(place) = place else { return };
             let (patch, at) = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
             // These are of the whole document from then on.
             let texts = to_texts(&recipe, recipe.seed, 0, &model, None);
             let name = layer_name(&recipe.prompt);
-            tell(Report::Joined { name, patch: Arc::new(patch), at, fills, sheet, texts });
+            let patch = Arc::new(patch);
+            tell(Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
         }
         Errand::File(errand) => tell(Report::File(Box::new(filing::run(*errand)))),
         Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),
@@ -269,8 +350,7 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         }
         Errand::Look { id, stamp, file } => {
             // A picture that makes the decoder stumble is a broken one, and nothing worse.
-            let look = std::panic::AssertUnwindSafe(|| gallery::for_screen(&file));
-            let picture = std::panic::catch_unwind(look)
+            let picture = catch_unwind(AssertUnwindSafe(|| gallery::for_screen(&file)))
                 .unwrap_or_else(|_| Err(Problem::new(ProblemKind::PictureUnreadable).at(&file)));
             tell(Report::Looked { id, stamp, picture });
         }
@@ -441,5 +521,34 @@ mod tests {
         clerk.send(Errand::Export { painting, path: path.clone() });
         drop(clerk);
         assert!(path.exists());
+    }
+
+    #[test]
+    fn the_canvas_does_not_wait_for_the_disk() {
+        use crate::app::masking::MaskWork;
+        use crate::canvas::Document;
+        let (go_on, held) = bounded::<()>(0);
+        let mut clerk = Clerk::spawn(move || {
+            if std::thread::current().name() == Some(Lane::Files.name()) {
+                let _ = held.recv();
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let painting = painting(Extent::new(8, 8), "山");
+        clerk.send(Errand::Keep { painting, folder: folder.path().to_owned() });
+        let document = Document::blank(Extent::new(70, 70), "").unwrap();
+        let ticket = JobId::fresh();
+        clerk.send(Errand::Mask(Box::new(MaskErrand { ticket, work: MaskWork::Fill, document: document.clone() })));
+        let mut masked = false;
+        while !masked {
+            match clerk.poll() {
+                Some(Report::Masked { ticket: found, result }) => {
+                    masked = found == ticket && matches!(result.unwrap(), Made::Mask(mask) if mask == document.whole());
+                }
+                Some(Report::Thumbnail { .. }) | None => std::thread::sleep(Duration::from_millis(1)),
+                other => panic!("{other:?}"),
+            }
+        }
+        drop(go_on);
     }
 }

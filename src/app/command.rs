@@ -180,6 +180,14 @@ commands! {
         ShowLost => "show-lost",
         /// Closes the window, if nothing is lost by it.
         Leave => "leave",
+        /// Leafs through the pictures that were painted together.
+        VariantPrevious => "variant-previous",
+        VariantNext => "variant-next",
+        VariantKeep => "variant-keep",
+        /// Keeps the one that is shown as a layer, and goes on choosing.
+        VariantKeepLayer => "variant-keep-layer",
+        /// Takes them off the canvas.
+        VariantDiscard => "variant-discard",
         Undo => "undo",
         Redo => "redo",
         SelectAll => "select-all",
@@ -213,7 +221,7 @@ commands! {
         RotateReset => "rotate-reset",
         /// Hides everything but the canvas.
         CanvasOnly => "canvas-only",
-        /// Shows the document as it was before the last change, while the key is held.
+        /// Shows the canvas without what was laid on it last, while the key is held; else until it is given again.
         BeforeAfter => "before-after",
         ScaleUp => "scale-up",
         ScaleDown => "scale-down",
@@ -222,6 +230,10 @@ commands! {
         ShowStudio => "show-studio",
         Palette => "palette",
         EditShortcuts => "shortcuts",
+        /// Shows or puts away the panel with the prompt.
+        PromptPanel => "prompt-panel",
+        /// Shows or puts away the panel with layers and history.
+        LayersPanel => "layers-panel",
         About => "about",
         BrushLarger => "brush-larger",
         BrushSmaller => "brush-smaller",
@@ -295,6 +307,8 @@ impl Command {
             self,
             Command::LookNewer
                 | Command::LookOlder
+                | Command::VariantPrevious
+                | Command::VariantNext
                 | Command::Undo
                 | Command::Redo
                 | Command::WeightUp
@@ -308,6 +322,11 @@ impl Command {
                 | Command::BrushHarder
                 | Command::BrushSofter
         )
+    }
+
+    /// Whether its key does it only as long as it is held.
+    pub const fn is_held(&self) -> bool {
+        matches!(self, Command::BeforeAfter)
     }
 
     pub fn text_id(&self) -> String {

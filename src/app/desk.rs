@@ -1,18 +1,19 @@
 //! [`Desk`]: the document that is worked on, the tool in the hand, and where one looks.
 
 use super::filing::Paper;
+use super::state::Landing;
 use crate::base::{Extent, IntRect, LayerId, Problem};
 use crate::canvas::history::Revision;
 use crate::canvas::view::Viewport;
 use crate::canvas::{Change, ColourTiles, Document, Editor, View};
 use crate::imaging::Pixmap;
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Between a fitted canvas and the edge of its room, in points.
-const MAT: f64 = 32.0;
+/// Between a fitted canvas and the edge of its room, in points: a bar has its place there.
+const MAT: f64 = 52.0;
 /// A canvas smaller than its room is enlarged up to this.
 const MOST_ENLARGED: f64 = 3.0;
 
@@ -36,6 +37,17 @@ pub enum Gesture {
     Hover,
 }
 
+/// A canvas of more pixels is not searched by wand and bucket while the window waits.
+const POURED_AT_ONCE: u64 = 1 << 17;
+
+/// A click with a tool that looks at the whole canvas, to be carried out elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pour {
+    pub tool: ToolId,
+    pub event: PointerEvent,
+    pub settings: ToolSettings,
+}
+
 /// See the module.
 pub struct Desk {
     editor: Editor,
@@ -47,6 +59,10 @@ pub struct Desk {
     tool: ToolId,
     hand: Box<dyn Tool>,
     pressed: bool,
+    /// The last event of the gesture in hand, and the scale at which it came.
+    last: Option<(PointerEvent, f64)>,
+    /// Clicks that wait to be carried out.
+    pub pours: VecDeque<Pour>,
     pub settings: ToolSettings,
     /// The colour that `SwapColours` brings.
     pub other_colour: [u8; 4],
@@ -62,6 +78,10 @@ pub struct Desk {
     /// The layer that a whole picture was painted into last, and the state that it made: the next one takes its place
     /// as long as nothing was done since.
     filled: Option<(LayerId, Revision)>,
+    /// The layers that were laid last, with what they held before.
+    laid: Vec<(LayerId, ColourTiles)>,
+    /// The canvas is shown without them.
+    before: bool,
     /// The document is as the program made it: its size follows the size of the next picture.
     fresh: bool,
     /// Another document came, and the display has not seen it yet.
@@ -90,6 +110,8 @@ impl Desk {
             tool,
             hand: make(tool),
             pressed: false,
+            last: None,
+            pours: VecDeque::new(),
             settings: ToolSettings::default(),
             other_colour: [255; 4],
             mask_shown: true,
@@ -97,6 +119,8 @@ impl Desk {
             paper: Paper::default(),
             of_pictures: HashSet::new(),
             filled: None,
+            laid: Vec::new(),
+            before: false,
             fresh: false,
             changed_over: true,
         }
@@ -105,12 +129,14 @@ impl Desk {
     /// Another document comes onto the desk; tools and colours stay as they are.
     pub fn replace(&mut self, document: Document) {
         self.stop();
+        self.pours.clear();
         self.editor = Editor::new(document);
         self.sheet = Sheet::fresh();
         self.changed_over = true;
         self.paper = Paper::default();
         self.of_pictures.clear();
-        (self.view, self.filled, self.fresh) = (None, None, false);
+        self.laid.clear();
+        (self.view, self.filled, self.fresh, self.before) = (None, None, false, false);
     }
 
     /// A blank canvas that somebody asked for; tools and colours stay as they are.
@@ -135,11 +161,7 @@ impl Desk {
             // A size that is no frame's is told when it is painted.
             let _ = self.editor.edit("edit-frame", |t| t.set_frame(frame));
             // The pixels are as they were, so the next picture still takes the place of the last.
-            let after = self.editor.revision();
-            self.filled = self.filled.map(|(layer, state)| (layer, if state == before { after } else { state }));
-            if expendable {
-                self.of_pictures.insert(after);
-            }
+            self.follows(before, expendable);
         }
     }
 
@@ -161,10 +183,10 @@ impl Desk {
         &self.editor
     }
 
-    /// For commands; a gesture in hand is given up first.
+    /// For commands; a gesture in hand is ended first.
     pub fn editor_mut(&mut self) -> &mut Editor {
-        self.stop();
-        self.fresh = false;
+        self.finish();
+        (self.fresh, self.before) = (false, false);
         &mut self.editor
     }
 
@@ -191,10 +213,10 @@ impl Desk {
         self.tool
     }
 
-    /// Takes a tool into the hand; what the one before had begun is given up.
+    /// Takes a tool into the hand; what the one before had begun is ended.
     pub fn choose(&mut self, tool: ToolId) {
         if tool != self.tool {
-            self.stop();
+            self.finish();
             (self.tool, self.hand) = (tool, make(tool));
         }
     }
@@ -212,19 +234,26 @@ impl Desk {
     /// A pointer event for the tool; `scale` is screen pixels per canvas pixel.
     pub fn pointer(&mut self, gesture: Gesture, event: PointerEvent, scale: f64) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let pours = gesture == Gesture::Press && matches!(self.tool, ToolId::Wand | ToolId::Bucket);
+        let pours = pours && self.document().extent().area() > POURED_AT_ONCE;
         let Self { editor, hand, settings, .. } = self;
         let mut context = Context { easel: editor, settings, scale, effects: &mut effects };
         match gesture {
+            Gesture::Press if pours => {
+                self.pours.push_back(Pour { tool: self.tool, event, settings: self.settings });
+            }
             Gesture::Press => hand.press(&mut context, event),
             Gesture::Drag => hand.drag(&mut context, event),
             Gesture::Release => hand.release(&mut context, event),
             Gesture::Hover => hand.hover(&mut context, event),
         }
         match gesture {
-            Gesture::Press => self.pressed = true,
+            // One sees what one does.
+            Gesture::Press => (self.pressed, self.before) = (true, false),
             Gesture::Release => self.pressed = false,
             Gesture::Drag | Gesture::Hover => {}
         }
+        self.last = self.pressed.then_some((event, scale));
         self.fresh &= self.editor.history().is_empty();
         effects
     }
@@ -236,6 +265,23 @@ impl Desk {
         let mut effects = Vec::new();
         hand.cancel(&mut Context { easel: editor, settings, scale: 1.0, effects: &mut effects });
         self.editor.cancel();
+        (self.pressed, self.last) = (false, None);
+        was_open
+    }
+
+    /// Ends the gesture in hand where the pointer was last, as if the hand were lifted: what it has done stays. True if
+    /// there was one.
+    pub fn finish(&mut self) -> bool {
+        let was_open = self.is_busy();
+        if let Some((event, scale)) = self.last {
+            for effect in self.pointer(Gesture::Release, event, scale) {
+                // A view does not jump by itself, and hints are for those who let go.
+                if let Effect::Pick(colour) = effect {
+                    self.settings.colour = colour;
+                }
+            }
+        }
+        self.editor.commit();
         self.pressed = false;
         was_open
     }
@@ -244,15 +290,40 @@ impl Desk {
         self.hand.overlay()
     }
 
+    /// Shows the canvas without what was laid on it last, or as it is.
+    pub fn show_before(&mut self, before: bool) {
+        self.before = before && self.has_before() && !self.is_busy();
+    }
+
+    /// The canvas is shown without what was laid on it last.
+    pub const fn shows_before(&self) -> bool {
+        self.before
+    }
+
+    /// Something was laid on the canvas and lies there still.
+    pub fn has_before(&self) -> bool {
+        let differs = |(id, before): &(LayerId, ColourTiles)| {
+            self.document().layer(*id).is_some_and(|layer| !layer.pixels.differences(before).is_empty())
+        };
+        self.laid.iter().any(differs)
+    }
+
+    /// The document as the display shows it.
+    pub fn seen(&self) -> Document {
+        let document = self.document().clone();
+        let laid = self.laid.iter().filter(|_| self.before);
+        laid.fold(document, |document, (id, before)| document.with_pixels(*id, before))
+    }
+
     /// What the display must draw anew since the last call.
     pub fn take_change(&mut self) -> Change {
-        let mut change = self.editor.take_change();
+        let mut change = self.editor.take_change_to(self.seen());
         change.extent |= std::mem::take(&mut self.changed_over);
         change
     }
 
     /// Lays a picture on the canvas as a layer of its own. A picture that fills the frame takes the place of the one
-    /// before, if nothing was done since; so it does that of a single empty layer.
+    /// before, if nothing was done since; so it does that of a single empty layer. Gives the layer.
     ///
     /// # Errors
     /// Those of the document.
@@ -263,8 +334,8 @@ impl Desk {
         picture: &Pixmap,
         (x, y): (i32, i32),
         fills: bool,
-    ) -> Result<(), Problem> {
-        self.stop();
+    ) -> Result<LayerId, Problem> {
+        self.finish();
         let revision = self.editor.revision();
         let last = self.filled.take().filter(|(_, state)| fills && *state == revision).map(|(layer, _)| layer);
         let expendable = fills && self.is_expendable();
@@ -273,6 +344,7 @@ impl Desk {
             [layer] if layer.pixels.is_empty() && !layer.locked => Some(layer.id),
             _ => None,
         };
+        let held = last.or(only).and_then(|id| self.document().layer(id)).map(|layer| layer.pixels.clone());
         let layer = self.editor.edit(step, |t| match last.or(only) {
             Some(layer) => {
                 let pixels = t.pixels_mut(layer)?;
@@ -283,12 +355,52 @@ impl Desk {
             }
             None => t.paste_layer(name, picture, None, x, y),
         })?;
-        self.fresh = false;
+        (self.fresh, self.before) = (false, false);
+        self.laid = vec![(layer, held.unwrap_or_default())];
         self.filled = fills.then(|| (layer, self.editor.revision()));
         if expendable {
             self.of_pictures.insert(self.editor.revision());
         }
+        Ok(layer)
+    }
+
+    /// Puts another picture in the place of the one that was laid last, into its layer; no step of the history.
+    ///
+    /// # Errors
+    /// Those of the document.
+    pub fn exchange(&mut self, layer: LayerId, landing: &Landing) -> Result<(), Problem> {
+        self.stop();
+        let (before, expendable) = (self.editor.revision(), self.is_expendable());
+        let Landing { name, patch, at: (x, y), .. } = landing;
+        self.editor.amend(|t| {
+            let pixels = t.pixels_mut(layer)?;
+            *pixels = ColourTiles::new();
+            pixels.put(*x, *y, patch);
+            t.rename_layer(layer, name)
+        })?;
+        self.before = false;
+        self.follows(before, expendable);
         Ok(())
+    }
+
+    /// What lies in a layer that was laid last stays in it; gives a copy above it, which is active.
+    ///
+    /// # Errors
+    /// Those of the document.
+    pub fn split(&mut self, layer: LayerId) -> Result<LayerId, Problem> {
+        let name = self.document().layer(layer).map(|layer| layer.name.clone()).unwrap_or_default();
+        let copy = self.editor_mut().edit("edit-variant-keep", |t| t.duplicate_layer(layer, name))?;
+        self.laid.push((copy, ColourTiles::new()));
+        Ok(copy)
+    }
+
+    /// The state is another now, and what was true of the one before is true of it.
+    fn follows(&mut self, before: Revision, expendable: bool) {
+        let after = self.editor.revision();
+        self.filled = self.filled.map(|(layer, state)| (layer, if state == before { after } else { state }));
+        if expendable {
+            self.of_pictures.insert(after);
+        }
     }
 
     /// True if there is anything to be seen in the tiles of this part of the canvas.

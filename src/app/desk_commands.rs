@@ -3,14 +3,11 @@
 use super::command::Command;
 use super::state::{Said, State};
 use crate::base::{LayerId, Problem};
-use crate::canvas::{Layer, MaskTiles, Transaction};
-use crate::imaging::morphology::{feather, grown, shrunk};
-use crate::imaging::{BlendMode, Mask};
+use crate::canvas::{Layer, Transaction};
+use crate::imaging::BlendMode;
 use crate::tools::ToolId;
 use crate::words::{Language, text_with};
 
-/// How far the mask grows, shrinks or is feathered by one command, in pixels.
-const REACH: f32 = 8.0;
 /// A brush grows or shrinks by this factor.
 const SIZE_STEP: f32 = 1.15;
 const HARDNESS_STEP: f32 = 0.1;
@@ -76,12 +73,7 @@ pub fn carry_out(state: &mut State, command: &Command) -> bool {
         return true;
     }
     match command {
-        Command::Undo => {
-            let name = state.desk.editor().history().undo_name();
-            if !state.desk.stop() && state.desk.editor_mut().undo() {
-                told(state, "note-undone", name);
-            }
-        }
+        Command::Undo => undo(state),
         Command::Redo => {
             let name = state.desk.editor().history().redo_name();
             if state.desk.editor_mut().redo() {
@@ -94,6 +86,9 @@ pub fn carry_out(state: &mut State, command: &Command) -> bool {
         Command::ActivateLayer(id) => state.desk.editor_mut().activate(*id),
         Command::ChangeLayer(id, change) => change_layer(state, *id, change),
         Command::ToggleMaskOverlay => state.desk.mask_shown = !state.desk.mask_shown,
+        Command::BeforeAfter => state.desk.show_before(!state.desk.shows_before()),
+        Command::PromptPanel => state.layout.prompt = !state.layout.prompt,
+        Command::LayersPanel => state.layout.layers = !state.layout.layers,
         Command::CanvasOnly => state.desk.canvas_only = !state.desk.canvas_only,
         Command::SwapColours => {
             let desk = &mut state.desk;
@@ -105,6 +100,19 @@ pub fn carry_out(state: &mut State, command: &Command) -> bool {
         _ => return edits(state, command) || views(state, command),
     }
     true
+}
+
+/// Takes back the last step: a gesture in hand becomes one first, so that it can be done again. One that has done nothing
+/// is ended, and nothing else happens.
+fn undo(state: &mut State) {
+    let before = state.desk.editor().revision();
+    if state.desk.finish() && state.desk.editor().revision() == before {
+        return;
+    }
+    let name = state.desk.editor().history().undo_name();
+    if state.desk.editor_mut().undo() {
+        told(state, "note-undone", name);
+    }
 }
 
 /// Tells which step was taken back or done again; the words come from the step's own message.
@@ -141,13 +149,7 @@ fn edits(state: &mut State, command: &Command) -> bool {
         Command::Deselect => simply(state, "edit-deselect", |t| t.deselect()),
         Command::InvertSelection => simply(state, "edit-invert-selection", |t| t.invert_selection()),
         Command::MaskClear => simply(state, "edit-mask-clear", |t| t.clear_mask()),
-        Command::MaskFill => simply(state, "edit-mask-fill", |t| t.fill_mask()),
-        Command::MaskInvert => simply(state, "edit-mask-invert", |t| t.invert_mask()),
-        Command::MaskGrow => simply(state, "edit-mask-grow", |t| reshape(t, |mask| grown(mask, REACH))),
-        Command::MaskShrink => simply(state, "edit-mask-shrink", |t| reshape(t, |mask| shrunk(mask, REACH))),
-        Command::MaskFeather => simply(state, "edit-mask-feather", |t| reshape(t, |mask| feather(mask, REACH))),
         Command::MaskFromSelection => simply(state, "edit-mask-selection", |t| t.mask_from_selection()),
-        Command::MaskFromAlpha => edit(state, "edit-mask-alpha", |t, id| t.mask_from_alpha(id)),
         Command::LayerAdd => {
             let number = (state.desk.document().layers().len() + 1).to_string();
             let name = text_with(language, "layer-name", &[("number", number)]);
@@ -183,20 +185,6 @@ fn edits(state: &mut State, command: &Command) -> bool {
 
 fn copy_name(language: Language, name: &str) -> String {
     text_with(language, "layer-copy", &[("name", name.to_owned())])
-}
-
-/// The mask made anew from its coverage, with room round it for what grows.
-fn reshape(t: &mut Transaction<'_>, work: impl FnOnce(&Mask) -> Mask) {
-    let Some(bounds) = t.document().mask().bounds() else { return };
-    let room = 3 * REACH as i32;
-    let wide = crate::base::IntRect::new(
-        bounds.x - room,
-        bounds.y - room,
-        bounds.width + 2 * room as u32,
-        bounds.height + 2 * room as u32,
-    );
-    let mask = work(&t.document().mask().to_mask(wide));
-    *t.mask_mut() = MaskTiles::from_mask(wide.x, wide.y, &mask).cropped(t.document().canvas());
 }
 
 fn change_layer(state: &mut State, id: LayerId, change: &LayerChange) {

@@ -2,11 +2,13 @@
 
 use super::clerk::Report;
 use super::filing;
+use super::masking;
 use super::placing::Placed;
+use super::staging::{self, Purpose, Staging};
 use super::state::{Landing, Painting, Said, State, Trail};
 use super::update::{Effect, lay, start_next};
 use super::wall;
-use crate::base::ImageId;
+use crate::base::{ImageId, LayerId, Problem};
 use crate::jobs::Event;
 use crate::recipe::Recipe;
 use std::sync::Arc;
@@ -61,7 +63,11 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
             paintings.iter().rev().for_each(|painting| state.hang(painting.clone()));
             // The canvas first, which one looks at; the disk can wait.
             let first = paintings.first().filter(|_| lies_here).cloned();
-            let mut effects: Vec<_> = first.map(|painting| lay(state, painting)).into_iter().collect();
+            if lies_here {
+                state.staging = Staging::of(paintings.clone(), state.desk.sheet());
+            }
+            let purpose = if state.staging.is_some() { Purpose::Stage } else { Purpose::Lay };
+            let mut effects: Vec<_> = first.map(|painting| lay(state, painting, purpose)).into_iter().collect();
             effects.extend(paintings.into_iter().map(Effect::Keep));
             effects.extend(settled(state));
             effects
@@ -90,17 +96,28 @@ pub(super) fn land(state: &mut State) -> bool {
     if state.landing.is_empty() || state.desk.is_busy() {
         return false;
     }
-    while let Some(Landing { name, patch, at, fills, sheet, texts }) = state.landing.pop_front() {
-        if sheet != state.desk.sheet() {
+    while let Some(landing) = state.landing.pop_front() {
+        if landing.sheet != state.desk.sheet() {
             continue;
         }
-        let step = if fills { "edit-paint" } else { "edit-repaint" };
-        match state.desk.lay(step, &name, &patch, at, fills) {
-            Ok(()) => state.desk.paper.texts = texts,
-            Err(problem) => state.complain(problem),
+        let laid = match landing.purpose {
+            Purpose::Lay => lay_plainly(state, landing).map(|_| ()),
+            Purpose::Stage | Purpose::Leaf => staging::land(state, landing),
+        };
+        if let Err(problem) = laid {
+            state.complain(problem);
         }
     }
     true
+}
+
+/// Lays a picture on the document that is on the desk; gives its layer.
+pub(super) fn lay_plainly(state: &mut State, landing: Landing) -> Result<LayerId, Problem> {
+    let Landing { name, patch, at, fills, texts, .. } = landing;
+    let step = if fills { "edit-paint" } else { "edit-repaint" };
+    let layer = state.desk.lay(step, &name, &patch, at, fills)?;
+    state.desk.paper.texts = texts;
+    Ok(layer)
 }
 
 /// Takes note of a report of the clerk.
@@ -121,25 +138,27 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
             state.say(Said::Note("note-saved", vec![("file", file.display().to_string())]));
         }
         Report::Prepared { ticket, result } => {
-            let Some(place) = state.preparing.iter().position(|waits| *waits == ticket) else {
-                // It was cancelled meanwhile.
-                return Vec::new();
-            };
-            state.preparing.remove(place);
             match *result {
                 Ok((recipe, placed)) => {
-                    let id = state.ledger.enqueue(recipe);
-                    state.places.insert(id, placed);
-                    return start_next(state);
+                    // It may have been cancelled meanwhile.
+                    if state.ledger.fill(ticket, recipe) {
+                        state.places.insert(ticket, placed);
+                    }
                 }
-                Err(problem) => state.complain(problem),
+                Err(problem) => {
+                    if state.ledger.give_up(ticket) {
+                        state.complain(problem);
+                    }
+                }
             }
+            return start_next(state);
         }
-        Report::Joined { name, patch, at, fills, sheet, texts } => {
+        Report::Joined { id, purpose, name, patch, at, fills, sheet, texts } => {
             state.joining = state.joining.saturating_sub(1);
-            state.landing.push_back(Landing { name, patch, at, fills, sheet, texts });
+            state.landing.push_back(Landing { id, purpose, name, patch, at, fills, sheet, texts });
             land(state);
         }
+        Report::Masked { ticket, result } => return masking::note(state, ticket, result),
         Report::File(report) => return filing::note(state, *report),
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),
         Report::Remembered(Ok(())) => {}

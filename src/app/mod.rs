@@ -10,6 +10,8 @@ pub mod events;
 pub mod filing;
 mod gallery_errands;
 mod json_file;
+pub mod layout;
+pub mod masking;
 pub mod naming;
 pub mod placing;
 pub mod plan;
@@ -18,6 +20,7 @@ pub mod prompt_history;
 pub mod recovery;
 pub mod session;
 pub mod settings;
+pub mod staging;
 pub mod state;
 #[cfg(test)]
 mod studio_tests;

@@ -4,11 +4,12 @@ use super::clerk::{Clerk, Errand, Report};
 use super::command::Command;
 use super::events;
 use super::filing::{FileErrand, Guard};
+use super::masking::Masking;
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
 use super::state::{Model, State};
 use super::styles::Styles;
-use super::update::{Effect, update};
+use super::update::{Effect, run_waiting, update};
 use super::wall::{self, Ask, Wall};
 use crate::base::Problem;
 use crate::gallery::{Librarian, Place};
@@ -79,7 +80,7 @@ impl Session {
         let mut state = State::new(models, &remembered, setup.language);
         state.models_folder = models_folder;
         let pictures_folder = gallery.folder.clone();
-        state.wall = Wall::new(pictures_folder.clone());
+        state.wall = Wall::new(pictures_folder.clone()).with_tile(remembered.tile);
         faults.into_iter().for_each(|fault| state.complain(fault));
         let (styles, fault) = Styles::read(&settings_path.with_file_name(STYLES));
         state.styles = styles;
@@ -155,6 +156,11 @@ impl Session {
             self.for_window.extend(effects);
         }
         news |= events::land(&mut self.state);
+        let held_up = self.state.is_held_up();
+        let effects = run_waiting(&mut self.state);
+        news |= held_up && !self.state.is_held_up();
+        let effects = self.carry_out(effects);
+        self.for_window.extend(effects);
         while let Some(report) = self.librarian.poll() {
             news = true;
             wall::note(&mut self.state, report);
@@ -186,6 +192,8 @@ impl Session {
     /// The window is closed for good. What is unsaved is left for the next start, unless the artist has given it up;
     /// so it is if the session is dropped without this.
     pub fn close(&mut self) {
+        self.state.desk.finish();
+        self.drain();
         self.remember();
         if self.state.filing.given_up || !self.state.desk.is_unsaved() {
             self.guard.end();
@@ -197,6 +205,7 @@ impl Session {
     pub fn tick(&mut self, now: Instant) -> Option<Duration> {
         self.guard.watch(&self.state.desk);
         let expires = self.state.expire(now);
+        let shown = self.state.masking.as_ref().map(Masking::shown_from).filter(|at| *at > now);
         let settings = Settings::of(&self.state);
         if settings != self.resting.0 {
             self.resting = (settings, now);
@@ -208,7 +217,7 @@ impl Session {
         } else {
             rested
         };
-        let next = expires.into_iter().chain(writes).min()?;
+        let next = expires.into_iter().chain(writes).chain(shown).min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -241,7 +250,10 @@ impl Session {
             }
             Effect::Export(painting, path) => self.clerk.send(Errand::Export { painting, path }),
             Effect::Prepare(preparation) => self.clerk.send(Errand::Prepare(preparation)),
-            Effect::Lay(painting) => self.clerk.send(Errand::Join(painting, self.state.desk.sheet())),
+            Effect::Mask(errand) => self.clerk.send(Errand::Mask(errand)),
+            Effect::Lay(painting, purpose) => {
+                self.clerk.send(Errand::Join(painting, self.state.desk.sheet(), purpose));
+            }
             Effect::OpenFolder => self.clerk.send(Errand::Open(self.pictures_folder.clone())),
             Effect::OpenModels => self.clerk.send(Errand::Open(self.state.models_folder.clone())),
             Effect::OpenLink(link) => self.clerk.send(Errand::Browse(link)),
@@ -276,7 +288,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // A picture that was finished in the last moment is kept.
+        // A picture that was finished in the last moment is kept, and so is the stroke in hand.
+        self.state.desk.finish();
         self.drain();
         self.remember();
         self.guard.watch(&self.state.desk);

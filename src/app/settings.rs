@@ -1,7 +1,9 @@
 //! What comes back at the next start, as a JSON file.
 
 use super::filing::ExportPlan;
+use super::layout::Layout;
 use super::state::{Scale, Seed, Shade, State};
+use super::wall::TILE;
 use crate::base::files::write_atomically;
 use crate::base::{Extent, Problem};
 use crate::recipe::Sampling;
@@ -38,6 +40,9 @@ pub struct Settings {
     /// Files that were opened and saved, the newest first.
     pub recent: Vec<String>,
     pub export: ExportPlan,
+    pub layout: Layout,
+    /// Side of a cell of the gallery, in points.
+    pub tile: f32,
 }
 
 impl Default for Settings {
@@ -59,6 +64,8 @@ impl Default for Settings {
             advanced: false,
             recent: Vec::new(),
             export: ExportPlan::default(),
+            layout: Layout::default(),
+            tile: TILE,
         }
     }
 }
@@ -84,6 +91,8 @@ impl Settings {
             advanced: state.advanced,
             recent: state.filing.recent_texts(),
             export: state.filing.plan.clone(),
+            layout: state.layout,
+            tile: state.wall.tile.round(),
         }
     }
 

@@ -5,9 +5,12 @@ use super::commands::Keymap;
 use super::desk::Desk;
 use super::desk::Sheet;
 use super::filing::Filing;
+use super::layout::Layout;
+use super::masking::Masking;
 use super::placing::{Place, Placed};
 use super::prompt_history::PromptHistory;
 use super::settings::Settings;
+use super::staging::{Purpose, Staging};
 use super::styles::Styles;
 use super::wall::Wall;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
@@ -223,6 +226,9 @@ impl Message {
 /// A picture that is ready to be laid on the canvas.
 #[derive(Clone, Debug)]
 pub struct Landing {
+    /// Of the picture.
+    pub id: ImageId,
+    pub purpose: Purpose,
     /// Of its layer.
     pub name: String,
     pub patch: Arc<Pixmap>,
@@ -244,12 +250,16 @@ pub struct State {
     pub filing: Filing,
     /// Where the pictures of the jobs go; of jobs that the ledger knows.
     pub places: HashMap<JobId, Placed>,
-    /// What the clerk is making ready to be a job.
-    pub preparing: Vec<JobId>,
     /// Pictures that the clerk is making ready for the canvas.
     pub joining: usize,
     /// Pictures that are ready for the canvas and wait until the hand is lifted from it.
     pub landing: VecDeque<Landing>,
+    /// The pictures that the artist chooses from.
+    pub staging: Option<Staging>,
+    /// What is being done to the whole mask, or poured.
+    pub masking: Option<Masking>,
+    /// Commands that wait until the hand is lifted and the mask is done.
+    pub waiting: VecDeque<Command>,
     /// Size of the frame when it was last looked at.
     framed: Extent,
     pub models: Vec<Model>,
@@ -276,6 +286,7 @@ pub struct State {
     /// The painting whose file's name is being asked for; it is saved even if it leaves the strip meanwhile.
     pub asked: Option<Painting>,
     pub view: View,
+    pub layout: Layout,
     /// The gallery.
     pub wall: Wall,
     /// The newest last.
@@ -307,9 +318,11 @@ impl State {
             desk,
             filing: Filing::new(settings),
             places: HashMap::new(),
-            preparing: Vec::new(),
             joining: 0,
             landing: VecDeque::new(),
+            staging: None,
+            masking: None,
+            waiting: VecDeque::new(),
             framed: size,
             models,
             models_folder: PathBuf::new(),
@@ -328,6 +341,7 @@ impl State {
             paintings: VecDeque::new(),
             asked: None,
             view: View::Easel,
+            layout: settings.layout.checked(),
             wall: Wall::new(PathBuf::new()),
             messages: Vec::new(),
             next_message: 0,
@@ -383,7 +397,23 @@ impl State {
 
     /// Something is on its way to the canvas.
     pub fn is_working(&self) -> bool {
-        self.forming.is_some() || !self.preparing.is_empty() || self.joining > 0 || !self.landing.is_empty()
+        self.forming.is_some() || self.ledger.is_preparing() || self.joining > 0 || self.is_held_up()
+    }
+
+    /// Something waits until the hand is lifted or the mask is done.
+    pub fn is_held_up(&self) -> bool {
+        !self.landing.is_empty() || !self.waiting.is_empty() || self.masking.is_some() || !self.desk.pours.is_empty()
+    }
+
+    /// True if nothing but the hand holds up what waits for it.
+    pub fn waits_for_hand(&self) -> bool {
+        let first = || !self.waiting.is_empty() || !self.desk.pours.is_empty();
+        !self.landing.is_empty() || self.masking.as_ref().map_or_else(first, Masking::is_done)
+    }
+
+    /// The step that the mask is in the middle of, once it takes long enough to say so.
+    pub fn lasting_step(&self, now: Instant) -> Option<&'static str> {
+        self.masking.as_ref().filter(|masking| masking.shown_from() <= now).map(Masking::step)
     }
 
     /// Forgets the places of jobs that the ledger has forgotten.

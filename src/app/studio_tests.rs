@@ -6,10 +6,12 @@ use super::command::Command;
 use super::desk::Gesture;
 use super::desk_commands::LayerChange;
 use super::events::{apply, land, note};
+use super::masking::MaskErrand;
 use super::placing::{Place, Placed};
 use super::settings::Settings;
-use super::state::{Model, State};
-use super::update::{Effect, update};
+use super::staging::Purpose;
+use super::state::{Model, Said, State};
+use super::update::{Effect, run_waiting, update};
 use crate::base::{Extent, IntRect, JobId, Problem, ProblemKind};
 use crate::canvas::surface::flatten;
 use crate::canvas::{Document, Viewport};
@@ -17,7 +19,7 @@ use crate::imaging::{BlendMode, Pixmap};
 use crate::jobs::Event;
 use crate::jobs::fake::fake_family;
 use crate::recipe::{FamilyInfo, Output, Recipe, Source};
-use crate::tools::{Modifiers, PointerEvent, TOOLS};
+use crate::tools::{Modifiers, PointerEvent, TOOLS, ToolId};
 use crate::words::Language;
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -37,7 +39,8 @@ fn state() -> State {
 struct Threads {
     preparations: Vec<super::placing::Preparation>,
     painting: Option<(JobId, Box<Recipe>)>,
-    joins: Vec<(super::Painting, super::desk::Sheet)>,
+    joins: Vec<(super::Painting, super::desk::Sheet, Purpose)>,
+    masks: Vec<super::masking::MaskErrand>,
 }
 
 impl Threads {
@@ -46,7 +49,8 @@ impl Threads {
             match effect {
                 Effect::Prepare(preparation) => self.preparations.push(*preparation),
                 Effect::Paint(id, recipe) => self.painting = Some((id, recipe)),
-                Effect::Lay(painting) => self.joins.push((painting, state.desk.sheet())),
+                Effect::Mask(errand) => self.masks.push(*errand),
+                Effect::Lay(painting, purpose) => self.joins.push((painting, state.desk.sheet(), purpose)),
                 _ => {}
             }
         }
@@ -54,6 +58,20 @@ impl Threads {
 
     fn run(&mut self, state: &mut State, command: Command) {
         let effects = update(state, command);
+        self.take(state, effects);
+    }
+
+    fn mask(&mut self, state: &mut State) {
+        for MaskErrand { ticket, work, document } in std::mem::take(&mut self.masks) {
+            let effects = note(state, Report::Masked { ticket, result: work.on(&document) });
+            self.take(state, effects);
+        }
+    }
+
+    /// As the session does at the beginning of a frame.
+    fn go_on(&mut self, state: &mut State) {
+        land(state);
+        let effects = run_waiting(state);
         self.take(state, effects);
     }
 
@@ -80,11 +98,12 @@ impl Threads {
     }
 
     fn join(&mut self, state: &mut State) {
-        for (painting, sheet) in std::mem::take(&mut self.joins) {
-            let place = painting.place.unwrap();
+        for (painting, sheet, purpose) in std::mem::take(&mut self.joins) {
+            let (id, place) = (painting.id, painting.place.unwrap());
             let (patch, at) = place.joined(&painting.picture, &painting.recipe);
             let fills = matches!(place, Place::Frame(_));
-            note(state, Report::Joined { name: "山".into(), patch: Arc::new(patch), at, fills, sheet, texts: vec![] });
+            let (name, patch, texts) = ("山".into(), Arc::new(patch), vec![]);
+            note(state, Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
         }
     }
 
@@ -125,7 +144,7 @@ fn a_preparation_that_was_cancelled_becomes_no_job() {
     let mut threads = Threads::default();
     let mut state = masked(&mut threads);
     threads.run(&mut state, Command::Generate);
-    assert_eq!((threads.preparations.len(), state.preparing.len()), (1, 1));
+    assert!(threads.preparations.len() == 1 && state.ledger.is_preparing());
     threads.run(&mut state, Command::Cancel);
     assert!(!state.is_working() && !state.messages.is_empty());
     threads.prepare(&mut state);
@@ -137,6 +156,33 @@ fn a_preparation_that_was_cancelled_becomes_no_job() {
         threads.prepare(&mut state);
         assert!(threads.painting.is_none());
     }
+}
+
+#[test]
+fn jobs_run_in_the_order_in_which_they_were_asked_for() {
+    let mut threads = Threads::default();
+    let mut state = masked(&mut threads);
+    threads.run(&mut state, Command::Generate);
+    let first = state.draft.seed.value;
+    threads.run(&mut state, Command::MaskClear);
+    threads.run(&mut state, Command::Generate);
+    let second = state.draft.seed.value;
+    assert!(threads.painting.is_none(), "the one of words alone does not overtake");
+    assert_eq!(state.ledger.waiting().map(|entry| entry.recipe.seed).collect::<Vec<_>>(), [first, second]);
+    threads.prepare(&mut state);
+    assert_eq!(threads.painting.as_ref().unwrap().1.seed, first);
+    threads.paint(&mut state, true);
+    assert_eq!(threads.painting.as_ref().unwrap().1.seed, second);
+    // One that is given up lets the others go on.
+    threads.paint(&mut state, true);
+    threads.all(&mut state);
+    threads.run(&mut state, Command::MaskFill);
+    threads.run(&mut state, Command::Generate);
+    threads.run(&mut state, Command::MaskClear);
+    threads.run(&mut state, Command::Generate);
+    let held = state.ledger.waiting().next().unwrap().id;
+    threads.run(&mut state, Command::CancelJob(held));
+    assert_eq!(threads.painting.as_ref().unwrap().1.seed, state.draft.seed.value);
 }
 
 #[test]
@@ -200,7 +246,7 @@ fn a_repaint_knows_its_place_and_goes_back_there_on_a_canvas_of_the_same_size_al
 
     let put = |state: &mut State| {
         let effects = update(state, Command::PutOnCanvas(painting.id));
-        let [Effect::Lay(painting)] = &effects[..] else { panic!("{effects:?}") };
+        let [Effect::Lay(painting, _)] = &effects[..] else { panic!("{effects:?}") };
         painting.place.clone()
     };
     assert_eq!(put(&mut state), painting.place);
@@ -257,6 +303,162 @@ fn a_landing_waits_for_the_hand() {
     assert!(update(&mut state, Command::Cancel).is_empty());
     assert!(land(&mut state) && state.landing.is_empty());
     assert_eq!(state.desk.editor().history().steps().last(), Some("edit-paint"));
+}
+
+/// A canvas on which work on the mask takes long.
+fn large() -> State {
+    let mut state = state();
+    state.desk.replace(Document::blank(Extent::new(2048, 2048), "底").unwrap());
+    state.desk.choose(ToolId::MaskBrush);
+    update(&mut state, Command::MaskFill);
+    state
+}
+
+fn names(state: &State) -> Vec<&'static str> {
+    state.desk.editor().history().steps().collect()
+}
+
+#[test]
+fn work_on_a_large_mask_is_one_step_when_it_comes_back() {
+    let (mut state, mut threads) = (large(), Threads::default());
+    threads.run(&mut state, Command::MaskInvert);
+    assert!(names(&state) == ["edit-mask-fill"] && state.is_working());
+    // What is painted on layers meanwhile does not matter.
+    threads.run(&mut state, Command::BrushLarger);
+    state.desk.choose(ToolId::ColourBrush);
+    stroke(&mut state, &[(20.0, 20.0), (60.0, 24.0)]);
+    threads.mask(&mut state);
+    assert_eq!(names(&state), ["edit-mask-fill", "edit-brush", "edit-mask-invert"]);
+    assert!(state.desk.document().mask().is_empty() && !state.is_working());
+    threads.run(&mut state, Command::Undo);
+    assert_eq!(state.desk.document().mask().pixel(9, 9), [255]);
+}
+
+#[test]
+fn what_is_painted_on_the_mask_meanwhile_counts() {
+    let (mut state, mut threads) = (large(), Threads::default());
+    threads.run(&mut state, Command::MaskInvert);
+    let mut rubber = event(100.0, 100.0);
+    rubber.modifiers.alt = true;
+    state.desk.pointer(Gesture::Press, rubber, 1.0);
+    // It comes back in the middle of the stroke, and waits.
+    threads.mask(&mut state);
+    assert_eq!(names(&state), ["edit-mask-fill"]);
+    state.desk.pointer(Gesture::Release, rubber, 1.0);
+    threads.go_on(&mut state);
+    assert_eq!(threads.masks.len(), 1, "it is made again from the new mask");
+    threads.mask(&mut state);
+    assert_eq!(names(&state).last(), Some(&"edit-mask-invert"));
+    assert_eq!(state.desk.document().mask().pixel(100, 100), [255]);
+    assert_eq!(state.desk.document().mask().pixel(900, 900), [0]);
+}
+
+#[test]
+fn commands_wait_for_the_mask_and_undo_does_not() {
+    let (mut state, mut threads) = (large(), Threads::default());
+    threads.run(&mut state, Command::MaskInvert);
+    threads.run(&mut state, Command::MaskFeather);
+    threads.run(&mut state, Command::Generate);
+    assert!(threads.painting.is_none() && threads.preparations.is_empty());
+    threads.run(&mut state, Command::Undo);
+    threads.mask(&mut state);
+    threads.go_on(&mut state);
+    assert_eq!(names(&state)[..2], ["edit-mask-fill", "edit-mask-invert"]);
+    assert!(threads.painting.is_some(), "the mask is empty: nothing of the canvas is needed");
+    threads.run(&mut state, Command::Undo);
+    threads.run(&mut state, Command::Undo);
+    threads.run(&mut state, Command::MaskInvert);
+    threads.run(&mut state, Command::Cancel);
+    threads.mask(&mut state);
+    assert!(state.masking.is_none() && state.ledger.running().is_some(), "the nearest is given up first");
+    // Another document: what comes back is not for it.
+    threads.run(&mut state, Command::MaskInvert);
+    let before = state.desk.document().clone();
+    state.desk.replace(before.clone());
+    threads.mask(&mut state);
+    assert!(state.desk.document() == &before && !state.is_held_up());
+}
+
+#[test]
+fn a_large_canvas_is_searched_elsewhere() {
+    let (mut state, mut threads) = (large(), Threads::default());
+    update(&mut state, Command::MaskClear);
+    state.desk.choose(ToolId::Wand);
+    (state.desk.settings.tolerance, state.desk.settings.antialias) = (0, false);
+    let click = |state: &mut State, x, y| {
+        state.desk.pointer(Gesture::Press, event(x, y), 1.0);
+        state.desk.pointer(Gesture::Release, event(x, y), 1.0);
+    };
+    click(&mut state, 5.0, 5.0);
+    assert!(names(&state).len() == 2 && state.is_held_up());
+    threads.go_on(&mut state);
+    // Painted meanwhile: the search is made again, and finds it.
+    state.desk.choose(ToolId::ColourBrush);
+    stroke(&mut state, &[(1000.0, 1000.0), (1040.0, 1000.0)]);
+    state.desk.choose(ToolId::Bucket);
+    click(&mut state, 1020.0, 1000.0);
+    threads.run(&mut state, Command::LayerAdd);
+    threads.mask(&mut state);
+    assert_eq!(names(&state).last(), Some(&"edit-brush"));
+    for _ in 0..3 {
+        threads.mask(&mut state);
+        threads.go_on(&mut state);
+    }
+    // The stroke is not selected, so nothing of it is filled: that is no step.
+    assert_eq!(names(&state)[2..], ["edit-brush", "edit-select", "edit-layer-add"]);
+    let selection = state.desk.document().selection().unwrap();
+    assert_eq!((selection.pixel(5, 5), selection.pixel(1020, 1000)), ([255], [0]));
+    assert!(!state.is_held_up());
+    // What cannot be painted on says why, and undo gives up the newest click.
+    let id = state.desk.document().active();
+    threads.run(&mut state, Command::ChangeLayer(id, LayerChange::Locked(true)));
+    click(&mut state, 5.0, 5.0);
+    threads.go_on(&mut state);
+    threads.mask(&mut state);
+    assert!(state.messages.iter().any(|m| m.said == Said::Note("tool-hint-locked", vec![])));
+    threads.run(&mut state, Command::ChangeLayer(id, LayerChange::Locked(false)));
+    click(&mut state, 5.0, 5.0);
+    threads.run(&mut state, Command::Undo);
+    assert!(!state.is_held_up());
+    click(&mut state, 5.0, 5.0);
+    threads.go_on(&mut state);
+    threads.mask(&mut state);
+    assert_eq!(names(&state).last(), Some(&"edit-fill"));
+    assert_eq!(state.desk.document().layers()[1].pixels.pixel(5, 5), state.desk.settings.colour);
+}
+
+#[test]
+fn a_command_in_the_middle_of_a_stroke_gets_all_of_it() {
+    let (mut state, mut threads) = (state(), Threads::default());
+    state.desk.choose(ToolId::ColourBrush);
+    let begin = |state: &mut State| {
+        state.desk.pointer(Gesture::Press, event(10.0, 10.0), 1.0);
+        state.desk.pointer(Gesture::Drag, event(30.0, 10.0), 1.0);
+    };
+    begin(&mut state);
+    let path = std::path::PathBuf::from("/画/山.ora");
+    assert!(update(&mut state, Command::SaveProjectTo(path.clone())).is_empty());
+    threads.run(&mut state, Command::LayerAdd);
+    assert!(state.desk.is_drawing() && state.desk.document().layers().len() == 1);
+    state.desk.pointer(Gesture::Release, event(50.0, 10.0), 1.0);
+    let effects = run_waiting(&mut state);
+    let [Effect::File(errand)] = &effects[..] else { panic!("{effects:?}") };
+    let super::filing::FileErrand::Save { document, .. } = &**errand else { panic!("{errand:?}") };
+    assert!(document.layers()[0].pixels.pixel(50, 10)[3] > 0 && document.layers().len() == 1);
+    assert_eq!(names(&state), ["edit-brush", "edit-layer-add"]);
+    // Undo takes the stroke in hand back, which can be done again.
+    begin(&mut state);
+    threads.run(&mut state, Command::Undo);
+    assert!(!state.desk.is_drawing() && state.desk.editor().history().position() == 2);
+    threads.run(&mut state, Command::Redo);
+    assert_eq!(names(&state), ["edit-brush", "edit-layer-add", "edit-brush"]);
+    assert_eq!(state.desk.editor().history().position(), 3);
+    assert!(state.messages.iter().all(|m| !matches!(m.said, Said::Problem(_))));
+    // A tool that has done nothing takes nothing else with it.
+    state.desk.choose(ToolId::Zoom);
+    begin(&mut state);
+    threads.run(&mut state, Command::Undo);
+    assert_eq!(state.desk.editor().history().position(), 3);
 }
 
 #[derive(Clone, Debug)]
@@ -389,14 +591,15 @@ proptest! {
                 }
                 Step::Jump(to) => threads.run(&mut state, Command::JumpTo(to)),
             }
-            land(&mut state);
+            threads.go_on(&mut state);
             state.heed_frame();
             state.desk.take_change();
             swept(&state);
         }
-        state.desk.stop();
+        state.desk.finish();
+        threads.go_on(&mut state);
         threads.all(&mut state);
-        land(&mut state);
+        threads.go_on(&mut state);
         swept(&state);
         prop_assert!(!state.is_working());
 

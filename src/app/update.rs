@@ -3,12 +3,14 @@
 use super::command::{Command, EXAMPLES, Link};
 use super::desk_commands;
 use super::filing::{self, Ask, FileErrand};
+use super::masking::{self, MaskErrand, is_mask_work};
 use super::placing::{Place, Preparation};
 use super::plan::{Planned, draw_seed, plan, plan_on_canvas};
 use super::prompt_edit::WEIGHT_STEP;
+use super::staging::{self, Purpose};
 use super::state::{Forming, Painting, Said, Scale, State, View};
 use super::wall;
-use crate::base::{ImageId, IntRect, JobId};
+use crate::base::{ImageId, IntRect, JobId, Problem};
 use crate::recipe::Recipe;
 use crate::words::{Language, text};
 use std::path::PathBuf;
@@ -26,7 +28,9 @@ pub enum Effect {
     /// The clerk completes a recipe with what the canvas shows.
     Prepare(Box<Preparation>),
     /// A picture goes onto the canvas, to its place.
-    Lay(Painting),
+    Lay(Painting, Purpose),
+    /// The clerk works on the whole mask.
+    Mask(Box<MaskErrand>),
     Export(Painting, PathBuf),
     /// The window asks for a path and answers with [`Command::SaveTo`].
     AskPath {
@@ -75,13 +79,96 @@ pub enum Card {
     Lost,
 }
 
-/// Carries out a command.
+/// Carries out a command, or puts it off until the hand is lifted and the mask is done.
 pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
+    if command == Command::Undo && !state.desk.is_busy() && masking::take_back(state) {
+        return run_waiting(state);
+    }
+    if must_wait(state, &command) || (!state.waiting.is_empty() && of_document(&command)) {
+        state.waiting.push_back(command);
+        return Vec::new();
+    }
+    // Where the canvas is not shown nobody sees the hand being lifted; what waited for it comes first.
+    if matches!(command, Command::ShowGallery | Command::LookAt(_) | Command::LookNewer | Command::LookOlder)
+        && state.desk.finish()
+    {
+        let mut effects = run_waiting(state);
+        effects.extend(carry_out(state, command));
+        return effects;
+    }
+    carry_out(state, command)
+}
+
+/// Carries out what was put off, as far as it need not wait any more. Call it whenever the hand may have been lifted.
+pub fn run_waiting(state: &mut State) -> Vec<Effect> {
+    let mut effects = masking::land(state);
+    // What has landed may have made room for the next.
+    effects.extend(masking::land(state));
+    while state.waiting.front().is_some_and(|command| !must_wait(state, command))
+        && let Some(command) = state.waiting.pop_front()
+    {
+        effects.extend(carry_out(state, command));
+    }
+    effects
+}
+
+/// In the middle of a stroke the document is not whole, and while something is done to the mask, neither is that.
+fn must_wait(state: &State, command: &Command) -> bool {
+    let held = state.desk.is_drawing() || state.masking.is_some() || !state.desk.pours.is_empty();
+    held && of_document(command)
+}
+
+/// Commands that take the document as it is, or change it. Undo and what moves the view are not among them: they are
+/// wanted at once.
+fn of_document(command: &Command) -> bool {
+    use Command as C;
+    is_mask_work(command)
+        || matches!(
+            command,
+            C::Generate
+                | C::Example(_)
+                | C::Repaint
+                | C::Save
+                | C::SaveAsProject
+                | C::SaveProjectTo(_)
+                | C::ExportTo(_)
+                | C::CopyPicture
+                | C::Answer(_)
+                | C::Leave
+                | C::NewDocument
+                | C::OpenPath(_)
+                | C::SendToCanvas(_)
+                | C::RestoreLost(_)
+                | C::PastePicture(_)
+                | C::PutOnCanvas(_)
+                | C::Redo
+                | C::JumpTo(_)
+                | C::ActivateLayer(_)
+                | C::ChangeLayer(..)
+                | C::SelectAll
+                | C::Deselect
+                | C::InvertSelection
+                | C::MaskClear
+                | C::MaskFromSelection
+                | C::LayerAdd
+                | C::LayerDuplicate
+                | C::LayerDelete
+                | C::LayerUp
+                | C::LayerDown
+                | C::LayerMergeDown
+                | C::LayerFlatten
+                | C::LayerToggleVisible
+                | C::LayerClear
+        )
+        || desk_commands::tool_of(command).is_some()
+}
+
+fn carry_out(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Generate => generate(state),
         Command::Cancel => cancel(state),
         Command::CancelAll => {
-            state.preparing.clear();
+            state.waiting.retain(|command| *command != Command::Generate);
             state.ledger.cancel_all().map(Effect::Stop).into_iter().collect()
         }
         Command::SaveAs => {
@@ -99,7 +186,15 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
         }
         Command::CancelJob(id) => {
             // A job that waits leaves the queue without the worker.
-            state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect()
+            let mut effects: Vec<_> = state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect();
+            // Others may have waited for it to be prepared.
+            effects.extend(start_next(state));
+            effects
+        }
+        Command::MoveJob(id, place) => {
+            state.ledger.reorder(id, place);
+            // The next may have been one that is being prepared.
+            start_next(state)
         }
         Command::RetryJob(id) => match state.ledger.retry(id) {
             Some(again) => {
@@ -155,8 +250,17 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             state.view = View::Easel;
             let painting = state.painting(id).cloned();
             let placed = painting.map(|painting| Painting { place: Some(place_for(state, &painting)), ..painting });
-            placed.map(|painting| lay(state, painting)).into_iter().collect()
+            placed.map(|painting| lay(state, painting, Purpose::Lay)).into_iter().collect()
         }
+        work if is_mask_work(&work) => masking::begin(state, &work),
+        Command::VariantNext => staging::leaf(state, 1),
+        Command::VariantPrevious => staging::leaf(state, -1),
+        Command::VariantKeep => {
+            staging::keep(state);
+            Vec::new()
+        }
+        Command::VariantKeepLayer => told(state, staging::keep_as_layer),
+        Command::VariantDiscard => told(state, staging::discard),
         other => filing::carry_out(state, other).unwrap_or_else(|other| {
             if !desk_commands::carry_out(state, &other) {
                 change(state, other);
@@ -164,6 +268,14 @@ pub fn update(state: &mut State, command: Command) -> Vec<Effect> {
             Vec::new()
         }),
     }
+}
+
+/// Does something that may fail, and tells if it did.
+fn told(state: &mut State, work: fn(&mut State) -> Result<(), Problem>) -> Vec<Effect> {
+    if let Err(problem) = work(state) {
+        state.complain(problem);
+    }
+    Vec::new()
 }
 
 /// The commands that ask nothing of the world.
@@ -203,9 +315,6 @@ fn change(state: &mut State, command: Command) {
         Command::ScaleUp => state.scale = state.scale.larger(),
         Command::ScaleDown => state.scale = state.scale.smaller(),
         Command::ScaleReset => state.scale = Scale::default(),
-        Command::MoveJob(id, place) => {
-            state.ledger.reorder(id, place);
-        }
         Command::ForgetJob(id) => {
             state.ledger.forget(id);
             state.tidy_places();
@@ -231,19 +340,23 @@ fn change(state: &mut State, command: Command) {
     }
 }
 
-/// Gives up what is in hand: the stroke; without one, the running job; without one, what is made ready for one.
+/// Gives up what is in hand: the stroke; without one, work on the mask; without that, the running job; without one, what
+/// is made ready for one.
 fn cancel(state: &mut State) -> Vec<Effect> {
     if state.desk.is_busy() {
         state.desk.stop();
-        return Vec::new();
+        return run_waiting(state);
+    }
+    if masking::take_back(state) {
+        return run_waiting(state);
     }
     if let Some(id) = state.ledger.running().map(|(entry, _)| entry.id) {
         return state.ledger.cancel(id).then_some(Effect::Stop(id)).into_iter().collect();
     }
-    if !std::mem::take(&mut state.preparing).is_empty() {
+    if state.ledger.give_up_all() {
         state.say(Said::Note("note-stopped", Vec::new()));
     }
-    Vec::new()
+    start_next(state)
 }
 
 /// Where it came from, if the canvas is of the size that it was then; else the middle of the frame.
@@ -258,9 +371,9 @@ fn place_for(state: &State, painting: &Painting) -> Place {
 }
 
 /// A picture on its way to the canvas.
-pub(super) fn lay(state: &mut State, painting: Painting) -> Effect {
+pub(super) fn lay(state: &mut State, painting: Painting, purpose: Purpose) -> Effect {
     state.joining += 1;
-    Effect::Lay(painting)
+    Effect::Lay(painting, purpose)
 }
 
 fn generate(state: &mut State) -> Vec<Effect> {
@@ -279,7 +392,7 @@ fn generate(state: &mut State) -> Vec<Effect> {
     }
     // A draft that is refused leaves the canvas as it is.
     if plan(state).is_ok() {
-        state.desk.stop();
+        state.desk.finish();
         state.desk.follow(state.draft.size);
     }
     match plan_on_canvas(state) {
@@ -292,8 +405,8 @@ fn generate(state: &mut State) -> Vec<Effect> {
             effects.push(Effect::RememberPrompts);
             effects
         }
-        Ok(Planned::Unfinished(preparation)) => {
-            state.preparing.push(preparation.ticket);
+        Ok(Planned::Unfinished(mut preparation)) => {
+            preparation.ticket = state.ledger.reserve(preparation.recipe.clone());
             state.view = View::Easel;
             state.history.add(&state.draft.prompt);
             vec![Effect::Prepare(preparation), Effect::RememberPrompts]

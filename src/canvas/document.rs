@@ -95,6 +95,15 @@ impl Document {
         self
     }
 
+    /// The same document with other pixels in a layer, for what is shown and not done.
+    #[must_use]
+    pub fn with_pixels(mut self, id: LayerId, pixels: &ColourTiles) -> Self {
+        if let Some(layer) = self.layers.iter_mut().find(|layer| layer.id == id) {
+            layer.pixels = pixels.clone();
+        }
+        self
+    }
+
     pub const fn extent(&self) -> Extent {
         self.extent
     }

@@ -56,6 +56,25 @@ impl Editor {
         Ok(result)
     }
 
+    /// Changes what the last step made, without a step of its own; what was undone is forgotten. If `work` fails, or
+    /// changes nothing, all is as it was.
+    ///
+    /// # Errors
+    /// What `work` gives, or [`ProblemKind::StrokeOpen`] while a step is in hand.
+    pub fn amend<T>(&mut self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Problem>) -> Result<T, Problem> {
+        if self.open.is_some() {
+            return Err(Problem::new(ProblemKind::StrokeOpen));
+        }
+        let mut document = self.document.clone();
+        let result = work(&mut Transaction::new(&self.document, &mut document))?;
+        document.settle(&self.document);
+        if !Change::between(&self.document, &document).is_nothing() {
+            self.history.replace(document.clone());
+            self.document = document;
+        }
+        Ok(result)
+    }
+
     /// Opens a step that lasts (a stroke, a slider being dragged), to be changed through [`Self::transaction`] and
     /// ended by [`Self::commit`] or [`Self::cancel`].
     ///
@@ -171,8 +190,13 @@ impl Editor {
     /// What has changed since the last call (since [`Self::new`] at first), by whatever way: strokes in hand, steps,
     /// undo. For the one display; others keep a clone of the document and call [`Change::between`].
     pub fn take_change(&mut self) -> Change {
-        let change = Change::between(&self.shown, &self.document);
-        self.shown = self.document.clone();
+        self.take_change_to(self.document.clone())
+    }
+
+    /// As [`Self::take_change`], for a display that shows another document for a while.
+    pub fn take_change_to(&mut self, shown: Document) -> Change {
+        let change = Change::between(&self.shown, &shown);
+        self.shown = shown;
         change
     }
 }

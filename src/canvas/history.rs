@@ -119,6 +119,18 @@ impl History {
         self.forget();
     }
 
+    /// Another document in the place of the present state, as if the step to it had made that; what was undone is
+    /// forgotten.
+    pub(super) fn replace(&mut self, document: Document) {
+        self.states.truncate(self.position + 1);
+        let before = self.position.checked_sub(1).and_then(|before| self.states.get(before));
+        let cost = before.map_or(0, |before| cost(&before.document, &document));
+        if let Some(state) = self.states.back_mut() {
+            *state = State { document, revision: Revision::fresh(), cost, name: state.name };
+        }
+        self.forget();
+    }
+
     /// The state after `position` steps, as the present one; `None` if there are not so many.
     pub(super) fn go(&mut self, position: usize) -> Option<Document> {
         let state = self.states.get(position)?;

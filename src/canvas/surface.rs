@@ -1,6 +1,7 @@
 //! What the layers look like together.
 
 use super::document::Document;
+use super::hands::share;
 use super::layer::Layer;
 use super::tiles::{TILE, TILE_PIXELS, Tile, TileIndex};
 use crate::base::{IntRect, LayerId};
@@ -26,10 +27,7 @@ pub fn compose_tile(document: &Document, index: TileIndex) -> Option<Arc<Tile<4>
 /// Many tiles at once, on all cores; those of which nothing is seen give `None`.
 pub fn compose_tiles(document: &Document, indices: &[TileIndex]) -> Vec<(TileIndex, Option<Arc<Tile<4>>>)> {
     // Handing out work costs more than a few tiles.
-    if indices.len() < 8 {
-        return indices.iter().map(|index| (*index, compose_tile(document, *index))).collect();
-    }
-    indices.par_iter().map(|index| (*index, compose_tile(document, *index))).collect()
+    share(indices.to_vec(), 16, |index| (index, compose_tile(document, index)))
 }
 
 /// The picture of all layers in a rectangle, straight alpha; what layers have off the canvas is shown, too, if the

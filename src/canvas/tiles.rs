@@ -4,6 +4,7 @@
 //! write after it copies one tile, one chunk of pointers and the small map, and two clones are compared by looking only
 //! where their pointers differ. So a snapshot of a document of 8192×8192 is free, however much is painted on it.
 
+use super::hands;
 use crate::base::IntRect;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub const TILE_PIXELS: usize = (TILE * TILE) as usize;
 const FARTHEST: i32 = 1 << 16;
 /// Side of a chunk in tiles.
 const CHUNK: i32 = 16;
+/// From so many pieces on, writing them is shared among threads.
+const MANY_PIECES: usize = 64;
 const CHUNK_TILES: usize = (CHUNK * CHUNK) as usize;
 
 /// Which tile: its column and row. Tile (0, 0) has the canvas origin at its top left corner; ordered by rows.
@@ -273,24 +276,53 @@ impl<const C: usize> Tiles<C> {
         });
     }
 
+    /// Writes many pieces, each within one tile: as [`Self::write`] for each, shared among threads where there are many.
+    pub fn write_pieces(&mut self, pieces: Vec<(IntRect, &[[u8; C]])>) {
+        let made = hands::share(pieces, MANY_PIECES, |(rect, pixels)| {
+            let index = TileIndex::of(rect.x, rect.y);
+            let old = self.tile(index);
+            let mut new = Arc::new(Tile { pixels: old.map_or([[0; C]; TILE_PIXELS], |old| old.pixels) });
+            let tile = Arc::make_mut(&mut new);
+            let (from, width) = (rect.x.rem_euclid(TILE) as usize, rect.width as usize);
+            for (row, y) in pixels.chunks_exact(width.max(1)).zip(rect.y.rem_euclid(TILE) as usize..) {
+                if let Some(to) = tile.row_mut(y).get_mut(from..from + width) {
+                    to.copy_from_slice(row);
+                }
+            }
+            let same = old.map_or_else(|| tile.is_empty(), |old| **old == *tile);
+            let empty = tile.is_empty();
+            (!same).then(|| (index, Some(new).filter(|_| !empty)))
+        });
+        for (index, tile) in made.into_iter().flatten() {
+            self.set_tile(index, tile);
+        }
+    }
+
     /// Calls `each` for every tile that the rectangle touches, with the common part (in pixels of the plane) and the
     /// tile, and stores what comes out of it: nothing if it is empty, the old one if it is equal.
     pub fn update(&mut self, rect: IntRect, mut each: impl FnMut(IntRect, &mut Tile<C>)) {
-        let mut work = Tile::filled([0; C]);
+        // Room for a tile, kept for the next one where it was not needed.
+        let mut room: Option<Arc<Tile<C>>> = None;
         for index in TileIndex::covering(rect) {
             let Some(part) = index.rect().intersect(rect) else {
                 continue;
             };
             let old = self.tile(index);
+            let mut work = room.take().unwrap_or_else(|| Arc::new(Tile::filled([0; C])));
+            // Nobody else has it, so nothing is copied.
+            let tile = Arc::make_mut(&mut work);
             match old {
-                Some(tile) => work.pixels = tile.pixels,
-                None => work.pixels = [[0; C]; TILE_PIXELS],
+                Some(old) => tile.pixels = old.pixels,
+                None => tile.pixels = [[0; C]; TILE_PIXELS],
             }
-            each(part, &mut work);
-            let same = old.map_or_else(|| work.is_empty(), |tile| **tile == work);
-            if !same {
-                let new = (!work.is_empty()).then(|| Arc::new(work.clone()));
-                self.set_tile(index, new);
+            each(part, tile);
+            if old.map_or_else(|| tile.is_empty(), |old| **old == *tile) {
+                room = Some(work);
+            } else if tile.is_empty() {
+                self.set_tile(index, None);
+                room = Some(work);
+            } else {
+                self.set_tile(index, Some(work));
             }
         }
     }

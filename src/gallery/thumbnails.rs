@@ -14,6 +14,7 @@ use crate::imaging::resample::{Filter, resize};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longer side of a thumbnail, in pixels; smaller pictures stay as they are.
 pub const THUMBNAIL: u32 = 256;
-/// Threads that make them: one decodes while the other waits for the disk.
-const THREADS: usize = 2;
+/// Threads that make them, at most: one decodes while the other waits for the disk.
+const MOST_THREADS: usize = 2;
 /// Requests that may wait; of more, the least urgent are sent back.
 const MOST_WAITING: usize = 1024;
 /// Thumbnails kept in memory; 256 KiB each at most.
@@ -78,9 +79,10 @@ pub struct Thumbnails {
 impl Thumbnails {
     /// Starts the threads. `cache` is the database's file; if it cannot be used there is no cache on the disk.
     pub fn start(cache: &Path) -> Self {
-        let (jobs, inbox) = bounded::<Job>(THREADS);
-        let (outbox, done) = bounded::<Done>(THREADS * 4);
-        for number in 1..=THREADS {
+        let threads = threads(std::thread::available_parallelism().map_or(1, NonZero::get));
+        let (jobs, inbox) = bounded::<Job>(threads);
+        let (outbox, done) = bounded::<Done>(threads * 4);
+        for number in 1..=threads {
             let (inbox, outbox, cache) = (inbox.clone(), outbox.clone(), cache.to_path_buf());
             let work = move || {
                 let mut cache = Cache::open(&cache);
@@ -157,6 +159,12 @@ impl Thumbnails {
             }
         }
     }
+}
+
+/// How many threads there are on so many cores. One core is the window's: with all of them decoding, a frame waits for
+/// its turn for longer than it takes to draw.
+fn threads(cores: usize) -> usize {
+    cores.saturating_sub(1).clamp(1, MOST_THREADS)
 }
 
 /// One thread's way to the database.

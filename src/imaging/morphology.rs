@@ -152,6 +152,11 @@ pub fn feather(mask: &Mask, radius: f32) -> Mask {
     Mask::from_bytes(extent, bytes).unwrap_or_else(|| mask.clone())
 }
 
+/// How far away a pixel may be, in pixels, that has a say in what [`feather`] makes of another.
+pub fn blur_reach(radius: f32) -> usize {
+    sensible(radius).map_or(0, |radius| PASSES * (Box1::of(radius / 2.0, usize::MAX / 8).reach + 1))
+}
+
 /// Box blurs that make a Gaussian.
 const PASSES: usize = 3;
 

@@ -24,9 +24,17 @@ pub struct Entry {
     pub state: State,
 }
 
+impl Entry {
+    const fn is_preparing(&self) -> bool {
+        matches!(self.state, State::Preparing)
+    }
+}
+
 /// Where a job is.
 #[derive(Clone, Debug)]
 pub enum State {
+    /// It has its place among those that wait; its recipe is not yet whole.
+    Preparing,
     Waiting,
     Running(Running),
     /// `trace` is empty once the memory budget has taken it back.
@@ -104,10 +112,49 @@ impl Ledger {
         id
     }
 
-    /// Takes the next job for the worker; `None` while one runs, or if none waits. If the worker refuses it, apply an
+    /// Puts a job at the end of the queue whose recipe is not yet whole: it keeps its place until [`Self::fill`], and
+    /// those behind it wait.
+    pub fn reserve(&mut self, recipe: Recipe) -> JobId {
+        let id = self.enqueue(recipe);
+        if let Some(entry) = self.waiting.back_mut() {
+            entry.state = State::Preparing;
+        }
+        id
+    }
+
+    /// The recipe of a reserved place is whole. False if the place was given up meanwhile.
+    pub fn fill(&mut self, id: JobId, recipe: Recipe) -> bool {
+        let reserved = |entry: &&mut Entry| entry.id == id && entry.is_preparing();
+        let Some(entry) = self.waiting.iter_mut().find(reserved) else {
+            return false;
+        };
+        (entry.recipe, entry.state) = (recipe, State::Waiting);
+        true
+    }
+
+    /// Gives up a reserved place; nothing of it is remembered, since half a recipe cannot be tried again. False if it
+    /// was given up before.
+    pub fn give_up(&mut self, id: JobId) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|entry| entry.id != id || !entry.is_preparing());
+        self.waiting.len() < before
+    }
+
+    /// Gives up all reserved places; true if there were any.
+    pub fn give_up_all(&mut self) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|entry| !entry.is_preparing());
+        self.waiting.len() < before
+    }
+
+    pub fn is_preparing(&self) -> bool {
+        self.waiting.iter().any(Entry::is_preparing)
+    }
+
+    /// Takes the next job for the worker; `None` while one runs, if none waits, or if the next is being prepared. If the worker refuses it, apply an
     /// [`Event::Failed`].
     pub fn start_next(&mut self) -> Option<(JobId, Box<Recipe>)> {
-        if self.running.is_some() {
+        if self.running.is_some() || self.waiting.front().is_some_and(Entry::is_preparing) {
             return None;
         }
         let mut entry = self.waiting.pop_front()?;
@@ -148,6 +195,9 @@ impl Ledger {
     /// job settles when the worker says so.
     #[must_use]
     pub fn cancel(&mut self, id: JobId) -> bool {
+        if self.give_up(id) {
+            return false;
+        }
         if let Some(at) = self.place(id) {
             if let Some(mut entry) = self.waiting.remove(at) {
                 entry.state = State::Cancelled;
@@ -167,6 +217,7 @@ impl Ledger {
     /// Empties the queue. The id of the running job, if there is one: the worker must be asked to stop it.
     #[must_use]
     pub fn cancel_all(&mut self) -> Option<JobId> {
+        self.give_up_all();
         for mut entry in std::mem::take(&mut self.waiting) {
             entry.state = State::Cancelled;
             self.remember(entry);
@@ -320,6 +371,28 @@ mod tests {
         assert_eq!(ledger.start_next().unwrap().1.seed, 1);
         let seeds: Vec<_> = ledger.entries().map(|entry| entry.recipe.seed).collect();
         assert_eq!(seeds, [3, 1, 2, 0]);
+    }
+
+    #[test]
+    fn a_place_is_kept_until_its_recipe_is_whole() {
+        let mut ledger = Ledger::default();
+        let first = ledger.reserve(recipe(0, 2));
+        ledger.enqueue(recipe(1, 2));
+        let third = ledger.reserve(recipe(2, 2));
+        assert!(ledger.start_next().is_none(), "a quick one does not overtake");
+        assert!(ledger.fill(first, recipe(10, 2)) && !ledger.fill(first, recipe(11, 2)));
+        assert_eq!(order(&ledger), [10, 1, 2]);
+        assert!(ledger.start_next().is_some_and(|(id, recipe)| id == first && recipe.seed == 10));
+        assert!(ledger.reorder(third, 0) && ledger.is_preparing());
+        assert!(!ledger.cancel(third) && !ledger.is_preparing() && ledger.get(third).is_none());
+        assert!(!ledger.fill(third, recipe(12, 2)) && !ledger.give_up(third));
+        ledger.reserve(recipe(3, 2));
+        ledger.reserve(recipe(4, 2));
+        assert!(ledger.give_up_all() && !ledger.give_up_all());
+        assert_eq!(order(&ledger), [1]);
+        ledger.reserve(recipe(5, 2));
+        assert_eq!(ledger.cancel_all(), Some(first));
+        assert_eq!(ledger.settled().map(|entry| entry.recipe.seed).collect::<Vec<_>>(), [1]);
     }
 
     #[test]

@@ -70,6 +70,12 @@ impl Easel for Editor {
         change_layer(self, |tiles| tiles.put(x, y, pixels));
     }
 
+    fn write_pieces(&mut self, pieces: Vec<(IntRect, Pixmap)>) {
+        change_layer(self, |tiles| {
+            tiles.write_pieces(pieces.iter().map(|(rect, pixels)| (*rect, pixels.rgba().as_chunks().0)).collect());
+        });
+    }
+
     fn write_mask(&mut self, x: i32, y: i32, mask: &Mask) {
         if let Some(mut step) = self.transaction() {
             step.mask_mut().put(x, y, mask);

@@ -64,6 +64,13 @@ pub trait Easel {
     /// Puts pixels into the active layer with their corner at (`x`, `y`).
     fn write(&mut self, x: i32, y: i32, pixels: &Pixmap);
 
+    /// As [`Easel::write`] for many pieces, none of which reaches from one square of 64×64 pixels into another.
+    fn write_pieces(&mut self, pieces: Vec<(IntRect, Pixmap)>) {
+        for (rect, pixels) in pieces {
+            self.write(rect.x, rect.y, &pixels);
+        }
+    }
+
     fn write_mask(&mut self, x: i32, y: i32, mask: &Mask);
 
     /// Selects by a mask of the canvas's size, or nothing.

@@ -3,10 +3,11 @@
 use super::easel::whole;
 use super::{Circle, Context, Easel, Overlay, PointerEvent, Source};
 use crate::base::{Extent, IntRect};
-use crate::canvas::coverage::{SIDE, erased, over, share, times, toward};
-use crate::canvas::dab::FULL;
+use crate::canvas::coverage::{MANY_TILES, SIDE, erased, over, over_row, share, times, toward};
+use crate::canvas::hands::share as share_out;
 use crate::canvas::{Brush, Coverage, Dab, Sample, Stroke};
 use crate::imaging::{Mask, Pixmap};
+use pulp::{Arch, NullaryFnOnce};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -78,56 +79,117 @@ impl Painting {
                 *whole = united(*whole, part);
             }
         }
-        for (tile, part) in changed {
-            self.renew(easel, tile, part);
+        for tile in changed.keys() {
+            self.remember(easel, *tile);
+        }
+        let parts: Vec<_> = changed.into_iter().collect();
+        let made = share_out(parts, MANY_TILES, |(tile, part)| self.renewed(tile, part));
+        let mut pieces = Vec::new();
+        for renewed in made.into_iter().flatten() {
+            match renewed {
+                Renewed::Pixels(part, pixels) => pieces.push((part, pixels)),
+                Renewed::Mask(part, mask) => easel.write_mask(part.x, part.y, &mask),
+            }
+        }
+        easel.write_pieces(pieces);
+    }
+
+    /// Takes down what a square is before the stroke changes it.
+    fn remember(&mut self, easel: &dyn Easel, tile: (i32, i32)) {
+        if let Entry::Vacant(entry) = self.before.entry(tile) {
+            let square = square(tile);
+            let selection = easel.read_selection(square);
+            entry.insert(match self.mark {
+                Mark::Mask(_) => Before::Mask(easel.read_mask(square), selection),
+                _ => Before::Pixels(easel.read(Source::Layer, square), selection),
+            });
         }
     }
 
-    /// Makes the document anew within `part` of a square.
-    fn renew(&mut self, easel: &mut dyn Easel, tile: (i32, i32), part: IntRect) {
-        let square = IntRect::new(tile.0 * SIDE, tile.1 * SIDE, SIDE as u32, SIDE as u32);
-        let before: &Before = match self.before.entry(tile) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let selection = easel.read_selection(square);
-                entry.insert(match self.mark {
-                    Mark::Mask(_) => Before::Mask(easel.read_mask(square), selection),
-                    _ => Before::Pixels(easel.read(Source::Layer, square), selection),
-                })
-            }
-        };
+    /// The document anew within `part` of a square.
+    fn renewed(&self, tile: (i32, i32), part: IntRect) -> Option<Renewed> {
+        let square = square(tile);
+        let before = self.before.get(&tile)?;
         let opacity = share(self.stroke.brush().opacity);
         let (Before::Pixels(_, selection) | Before::Mask(_, selection)) = before;
         let shares = Shares { coverage: &self.coverage, selection: selection.as_ref(), square, part, opacity };
         match (before, self.mark) {
             (Before::Pixels(before, _), mark) => {
                 let mut pixels = cut(before.rgba(), 4, square, part);
-                shares.each(|at, share| {
-                    if let Some(pixel) = pixels.get_mut(at * 4..).and_then(|rest| rest.first_chunk_mut::<4>()) {
-                        *pixel = match mark {
-                            Mark::Colour { colour, alpha_lock } => over(*pixel, colour, share, alpha_lock),
-                            Mark::Erase | Mark::Mask(_) => erased(*pixel, share),
-                        };
-                    }
-                });
-                if let Some(pixels) = Pixmap::from_rgba(part.extent(), pixels) {
-                    easel.write(part.x, part.y, &pixels);
-                }
+                let rows = pixels.as_chunks_mut().0;
+                Arch::new().dispatch(Marked { shares, mark, rows });
+                Some(Renewed::Pixels(part, Pixmap::from_rgba(part.extent(), pixels)?))
             }
             (Before::Mask(before, _), mark) => {
                 let goal = if let Mark::Mask(goal) = mark { goal } else { 0 };
                 let mut bytes = cut(before.bytes(), 1, square, part);
-                shares.each(|at, share| {
-                    if let Some(value) = bytes.get_mut(at) {
-                        *value = toward(*value, goal, share);
-                    }
-                });
-                if let Some(mask) = Mask::from_bytes(part.extent(), bytes) {
-                    easel.write_mask(part.x, part.y, &mask);
+                Arch::new().dispatch(Masked { shares, goal, bytes: &mut bytes });
+                Some(Renewed::Mask(part, Mask::from_bytes(part.extent(), bytes)?))
+            }
+        }
+    }
+}
+
+/// Colour laid over rows of pixels, or taken away. A type of its own is compiled for the processor that is found; a closure
+/// would not be.
+struct Marked<'a> {
+    shares: Shares<'a>,
+    mark: Mark,
+    rows: &'a mut [[u8; 4]],
+}
+
+impl NullaryFnOnce for Marked<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { shares, mark, rows } = self;
+        for (row, y) in rows.chunks_exact_mut(shares.part.width as usize).zip(shares.part.y..) {
+            let mut buffer = [0; SIDE as usize];
+            let shares = shares.row(y, &mut buffer);
+            match mark {
+                Mark::Colour { colour, alpha_lock: false } => over_row(row, colour, shares),
+                Mark::Colour { colour, alpha_lock: true } => {
+                    row.iter_mut().zip(shares).for_each(|(pixel, share)| *pixel = over(*pixel, colour, *share, true));
+                }
+                Mark::Erase | Mark::Mask(_) => {
+                    let covered = row.iter_mut().zip(shares).filter(|(_, share)| **share > 0);
+                    covered.for_each(|(pixel, share)| *pixel = erased(*pixel, *share));
                 }
             }
         }
     }
+}
+
+/// As [`Marked`], for the mask.
+struct Masked<'a> {
+    shares: Shares<'a>,
+    goal: u8,
+    bytes: &'a mut [u8],
+}
+
+impl NullaryFnOnce for Masked<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { shares, goal, bytes } = self;
+        for (row, y) in bytes.chunks_exact_mut(shares.part.width as usize).zip(shares.part.y..) {
+            let mut buffer = [0; SIDE as usize];
+            let shares = shares.row(y, &mut buffer);
+            row.iter_mut().zip(shares).for_each(|(value, share)| *value = toward(*value, goal, *share));
+        }
+    }
+}
+
+/// A part of a square as it is to be.
+enum Renewed {
+    Pixels(IntRect, Pixmap),
+    Mask(IntRect, Mask),
+}
+
+fn square((across, down): (i32, i32)) -> IntRect {
+    IntRect::new(across * SIDE, down * SIDE, SIDE as u32, SIDE as u32)
 }
 
 /// By how much each pixel of a part of a square changes.
@@ -140,32 +202,38 @@ struct Shares<'a> {
 }
 
 impl Shares<'_> {
-    /// Calls `change` with the index within the part and the share, where it is more than nothing.
-    fn each(&self, mut change: impl FnMut(usize, u16)) {
-        let (part, width) = (self.part, self.part.width as usize);
-        for (down, y) in (part.y..).take(part.height as usize).enumerate() {
-            let covered = self.coverage.row(part.x, y).unwrap_or_default();
-            let from = ((y - self.square.y) * SIDE + part.x - self.square.x) as usize;
-            let selected = self.selection.map(|mask| mask.bytes().get(from..).unwrap_or_default());
-            for (across, &coverage) in covered.iter().take(width).enumerate().filter(|(_, value)| **value > 0) {
-                let chosen = selected.map_or(FULL, |row| row.get(across).map_or(0, |v| u16::from(*v) * 257));
-                let share = times(times(coverage, self.opacity), chosen);
-                if share > 0 {
-                    change(down * width + across, share);
+    /// The shares of a row of the part, from its left.
+    #[inline(always)]
+    fn row<'b>(&self, y: i32, buffer: &'b mut [u16; SIDE as usize]) -> &'b [u16] {
+        let covered = self.coverage.row(self.part.x, y).unwrap_or_default();
+        let shares = buffer.get_mut(..covered.len().min(self.part.width as usize)).unwrap_or_default();
+        match self.selection {
+            None => {
+                for (share, coverage) in shares.iter_mut().zip(covered) {
+                    *share = times(*coverage, self.opacity);
+                }
+            }
+            Some(mask) => {
+                let from = ((y - self.square.y) * SIDE + self.part.x - self.square.x) as usize;
+                let selected = mask.bytes().get(from..).unwrap_or_default();
+                for ((share, coverage), chosen) in shares.iter_mut().zip(covered).zip(selected) {
+                    *share = times(times(*coverage, self.opacity), u16::from(*chosen) * 257);
                 }
             }
         }
+        shares
     }
 }
 
 /// The bytes of a part of a square.
 fn cut(bytes: &[u8], channels: usize, square: IntRect, part: IntRect) -> Vec<u8> {
     let width = part.width as usize * channels;
-    let rows = (part.y - square.y..).take(part.height as usize).flat_map(|y| {
+    let mut result = Vec::with_capacity(width * part.height as usize);
+    for y in (part.y - square.y..).take(part.height as usize) {
         let from = (y * SIDE + part.x - square.x) as usize * channels;
-        bytes.get(from..from + width).unwrap_or_default()
-    });
-    rows.copied().collect()
+        result.extend_from_slice(bytes.get(from..from + width).unwrap_or_default());
+    }
+    result
 }
 
 /// The squares that an area touches, with its part in each.

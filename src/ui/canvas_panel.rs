@@ -1,10 +1,13 @@
 //! The canvas in the window: the document on the graphics card, the pointer for the tool, and what is drawn over both.
 
 use super::theme::{SMALL, Tokens, sans, tokens};
+use super::toasts;
 use super::upload::Uploads;
+use super::variant_bar;
 use super::viewport::{Affine, MaskOverlay, PreviewPlace, ViewParams, Viewport};
 use crate::app::desk::Gesture;
-use crate::app::{Said, State};
+use crate::app::staging::Staging;
+use crate::app::{Command, Said, State};
 use crate::base::{Extent, IntRect, JobId};
 use crate::canvas::View;
 use crate::canvas::view::Viewport as Room;
@@ -44,6 +47,8 @@ pub struct CanvasPanel {
     shares: Option<(JobId, Extent, Vec<u8>)>,
     /// The tool that comes back when Alt has picked a colour.
     borrowed: Option<ToolId>,
+    /// While something is drawn: where the pointer is on the screen, and on the canvas.
+    pen: Option<(Pos2, [f64; 2])>,
 }
 
 impl CanvasPanel {
@@ -57,11 +62,19 @@ impl CanvasPanel {
             panning: false,
             pressure: 1.0,
             borrowed: None,
+            pen: None,
         }
     }
 
-    /// Draws the canvas into all the room there is. `glance` is the step of the timeline that is looked back at.
-    pub fn show(&mut self, ui: &mut Ui, state: &mut State, glance: Option<usize>) {
+    /// Draws the canvas into all the room there is; gives where messages may lie. `glance` is the step of the timeline
+    /// that is looked back at.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        state: &mut State,
+        glance: Option<usize>,
+        out: &mut Vec<Command>,
+    ) -> toasts::Room {
         let rect = ui.available_rect_before_wrap();
         ui.advance_cursor_after_rect(rect);
         let response = ui.interact(rect, canvas_id(), Sense::click_and_drag());
@@ -70,12 +83,26 @@ impl CanvasPanel {
         let room = Room::new([f64::from(rect.width()), f64::from(rect.height())], f64::from(ui.pixels_per_point()));
         state.desk.room = Some(room);
         let mut view = state.desk.view_in(room);
+        if let Some((at, canvas)) = self.pen.filter(|_| state.desk.is_drawing()) {
+            // A key or a window of another size changes the view about the pen, so that the line does not jump.
+            let [x, y] = view.to_screen(canvas, room);
+            let [pen_x, pen_y] = local(at, rect);
+            let by = [pen_x - x, pen_y - y];
+            if by.iter().any(|by| by.abs() > 1e-6) {
+                view = view.panned(by, room);
+            }
+        }
         self.navigate(ui, &response, state, &mut view, room);
         self.handle_pointer(ui, &response, state, &mut view, room);
+        self.pen = self.pen.filter(|_| state.desk.is_drawing());
+        self.pen = self.pen.map(|(at, _)| (at, view.to_canvas(local(at, rect), room)));
+        if !state.desk.pours.is_empty() {
+            ui.ctx().request_repaint();
+        }
         if !state.desk.is_drawing() {
             self.give_back(state);
             state.heed_frame();
-            if !state.landing.is_empty() {
+            if state.waits_for_hand() {
                 ui.ctx().request_repaint();
             }
         }
@@ -86,7 +113,7 @@ impl CanvasPanel {
 
         let change = state.desk.take_change();
         let map = to_screen(view, room, rect);
-        let pending = self.uploads.send(&mut self.viewport, state.desk.document(), &change, &map, rect);
+        let pending = self.uploads.send(&mut self.viewport, &state.desk.seen(), &change, &map, rect);
         if pending {
             ui.ctx().request_repaint();
         }
@@ -95,12 +122,13 @@ impl CanvasPanel {
         (params.check_light, params.check_dark) = t.checks();
         params.grid = 0.25;
         let document = state.desk.document();
-        params.mask = state
-            .desk
-            .mask_shown
+        let before = state.desk.shows_before();
+        params.mask = (state.desk.mask_shown && !before)
             .then(|| MaskOverlay { color: mask_color(t), opacity: if state.forming.is_some() { 0.25 } else { 0.5 } });
+        // The stripes stand still: black beside white is seen on any picture, and a selection may stand for hours in
+        // which each step of the ants would draw the whole window anew, beside an engine that wants every core.
         params.ants = document.selection().map(|_| 0.0);
-        params.preview = self.prepare_preview(state, glance);
+        params.preview = self.prepare_preview(state, glance).filter(|_| !before);
         self.viewport.paint(ui.painter(), rect, &params);
 
         let painter = ui.painter().with_clip_rect(rect);
@@ -108,6 +136,12 @@ impl CanvasPanel {
         let near = response.hovered() || state.desk.is_drawing();
         overlay(&painter, state, &map, near, t);
         self.cursor(ui, &response, state);
+        if before {
+            sign(&painter, rect, &text(state.language, "label-before"), t);
+        }
+        let place = state.choosing().and_then(Staging::place).map(|place| on_screen(place.rect(), &map));
+        let taken = place.and_then(|place| variant_bar::show(ui, rect, place, state, out));
+        toasts::Room { rect, taken }
     }
 
     /// Wheel, pinch, and the drags that move the canvas.
@@ -118,7 +152,7 @@ impl CanvasPanel {
             (input.smooth_scroll_delta(), input.zoom_delta(), space, input.pointer.latest_pos())
         });
         let text_field = ui.memory(|memory| memory.focused().is_some_and(super::prompt_panel::is_prompt));
-        let space = space && !text_field;
+        let space = space && !text_field && !state.desk.is_drawing();
         if response.hovered()
             && let Some(pointer) = pointer
         {
@@ -156,6 +190,16 @@ impl CanvasPanel {
         }
         let modifiers = Modifiers { shift: modifiers.shift, ctrl: modifiers.command, alt: modifiers.alt };
         let over = response.contains_pointer();
+        // The canvas was moved under the pen: the line follows it, as it would on paper.
+        if let Some((at, canvas)) = self.pen.filter(|_| state.desk.is_drawing()) {
+            let here = view.to_canvas(local(at, rect), room);
+            if here.iter().zip(canvas).any(|(a, b)| (a - b).abs() * view.scale > 1e-3) {
+                let event = PointerEvent { x: here[0], y: here[1], pressure: self.pressure, time, modifiers };
+                for effect in state.desk.pointer(Gesture::Drag, event, view.scale) {
+                    carry_out(effect, state, view, room);
+                }
+            }
+        }
         let count = events.len().max(1) as f64;
         for (k, event) in events.iter().enumerate() {
             let (gesture, at) = match event {
@@ -188,6 +232,9 @@ impl CanvasPanel {
             }
             for effect in state.desk.pointer(gesture, event, view.scale) {
                 carry_out(effect, state, view, room);
+            }
+            if matches!(gesture, Gesture::Press | Gesture::Drag) {
+                self.pen = Some((at, [x, y]));
             }
             if gesture == Gesture::Release {
                 self.give_back(state);
@@ -338,6 +385,20 @@ fn corners(rect: IntRect) -> [(f64, f64); 4] {
     let (left, top) = (f64::from(rect.x), f64::from(rect.y));
     let (right, bottom) = (rect.right() as f64, rect.bottom() as f64);
     [(left, top), (right, top), (right, bottom), (left, bottom)]
+}
+
+/// What surrounds a part of the canvas on the screen.
+fn on_screen(part: IntRect, map: &Affine) -> Rect {
+    Rect::from_points(&corners(part).map(|corner| point(map, corner)))
+}
+
+/// Says, over the upper edge of the canvas, that it is not as it is.
+fn sign(painter: &Painter, room: Rect, words: &str, t: &Tokens) {
+    let words = painter.layout_no_wrap(words.to_owned(), sans(SMALL), t.ink);
+    let size = words.size() + vec2(24.0, 10.0);
+    let rect = Align2::CENTER_TOP.anchor_size(room.center_top() + vec2(0.0, 12.0), size);
+    painter.rect(rect, size.y / 2.0, t.raised, Stroke::new(1.0, t.line_strong), egui::StrokeKind::Inside);
+    painter.galley(rect.center() - words.size() / 2.0, words, t.ink);
 }
 
 /// The edge of what the next picture fills, where that is not the whole canvas.

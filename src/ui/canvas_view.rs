@@ -3,6 +3,7 @@
 use super::icons::{Icon, seal};
 use super::textures::Textures;
 use super::theme::{BODY, GRID, RADIUS, SMALL, TITLE, Tokens, VERSE, sans, serif, tokens};
+use super::toasts;
 use super::widgets::{focus_ring, icon_button, link, tip, tip_text};
 use crate::app::command::EXAMPLES;
 use crate::app::state::Painting;
@@ -23,12 +24,17 @@ const CAPTION: f32 = 7.0 * GRID;
 /// A picture is not enlarged beyond this.
 const MOST_SCALE: f32 = 3.0;
 
-pub fn show(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<Command>) {
-    let room = ui.max_rect();
-    match state.looked_at() {
-        Some(painting) => finished(ui, room, state, painting, textures, out),
-        None => empty(ui, room, state, out),
-    }
+/// Draws it into all the room there is; gives where messages may lie.
+pub fn show(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<Command>) -> toasts::Room {
+    let rect = ui.max_rect();
+    let taken = match state.looked_at() {
+        Some(painting) => Some(finished(ui, rect, state, painting, textures, out)),
+        None => {
+            empty(ui, rect, state, out);
+            None
+        }
+    };
+    toasts::Room { rect, taken }
 }
 
 /// Where a picture of a size stands, and its caption under it.
@@ -52,6 +58,7 @@ fn border(ui: &Ui, rect: Rect, t: &Tokens) {
     ui.painter().rect_stroke(rect, CornerRadius::same(2), stroke, StrokeKind::Outside);
 }
 
+/// Draws a picture; gives the part with its caption.
 fn finished(
     ui: &mut Ui,
     room: Rect,
@@ -59,7 +66,7 @@ fn finished(
     painting: &Painting,
     textures: &mut Textures,
     out: &mut Vec<Command>,
-) {
+) -> Rect {
     let t = tokens(ui);
     let language = state.language;
     let size = vec2(painting.picture.width() as f32, painting.picture.height() as f32);
@@ -104,6 +111,7 @@ fn finished(
             });
         });
     });
+    caption
 }
 
 fn one_line(words: &str) -> String {

@@ -60,6 +60,24 @@ impl Composition {
     }
 }
 
+/// The key of a command that lasts as long as it is held.
+#[derive(Debug, Default)]
+pub struct Held {
+    key: Option<egui::Key>,
+    /// What [`Self::change`] has told last.
+    told: bool,
+}
+
+impl Held {
+    /// Whether the key was pressed (true) or let go (false) since the last call. A window that loses the focus lets go
+    /// of all keys.
+    pub fn change(&mut self, ctx: &Context) -> Option<bool> {
+        self.key = self.key.filter(|key| ctx.input(|input| input.key_down(*key)));
+        let down = self.key.is_some();
+        (std::mem::replace(&mut self.told, down) != down).then_some(down)
+    }
+}
+
 /// Takes the characters of an abandoned composition out of the words of its field: those that touch the cursor.
 pub fn take_out(ctx: &Context, field: Id, preedit: &str, words: &mut String) {
     let Some(cursor) = TextEditState::load(ctx, field).and_then(|state| state.cursor.char_range()) else { return };
@@ -80,8 +98,14 @@ fn without(words: &str, preedit: &str, at: usize) -> Option<String> {
 
 /// The commands whose keys were pressed in this frame; the keys are taken from the event queue, so that no text field
 /// sees them. Those that `gate` does not let pass are left. A key that is held down counts once, except where one leafs
-/// through pictures. Call it before any widget.
-pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gate: fn(&Entry) -> bool) -> Vec<Command> {
+/// through pictures; commands that last as long as their key are told by `held`. Call it before any widget.
+pub fn commands(
+    ctx: &Context,
+    composition: &mut Composition,
+    held: &mut Held,
+    state: &State,
+    gate: fn(&Entry) -> bool,
+) -> Vec<Command> {
     let composing = ctx.input(|input| composition.look(&input.raw.events));
     if composing {
         return Vec::new();
@@ -118,7 +142,9 @@ pub fn commands(ctx: &Context, composition: &mut Composition, state: &State, gat
             let Some(entry) = state.keymap.lookup(shortcut, |entry| gate(entry) && (entry.enabled)(state)) else {
                 return true;
             };
-            if (!repeat || entry.repeats()) && !pressed.contains(&entry.command) {
+            if entry.command.is_held() {
+                held.key = Some(*key);
+            } else if (!repeat || entry.repeats()) && !pressed.contains(&entry.command) {
                 pressed.push(entry.command.clone());
             }
             tabbed |= shortcut.key == Key::Tab;

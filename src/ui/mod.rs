@@ -39,8 +39,10 @@ mod tool_options;
 mod topbar;
 mod unsaved;
 mod upload;
+mod variant_bar;
 pub mod viewport;
 mod widgets;
+mod window;
 
 pub use crate::app::Setup;
 pub use shell::{Shell, prepare, run};

@@ -10,7 +10,7 @@ use crate::jobs::{Entry, Running, State as Fate};
 use crate::recipe::Recipe;
 use crate::words::{Language, problem_text, text, text_with};
 use egui::{
-    Align, Align2, Color32, CornerRadius, CursorIcon, Frame, Label, Layout, Margin, Rect, Response, RichText, Role,
+    Align, Align2, Color32, CornerRadius, CursorIcon, Frame, Id, Label, Layout, Margin, Rect, Response, RichText, Role,
     ScrollArea, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo, pos2, vec2,
 };
 use std::time::Instant;
@@ -39,14 +39,19 @@ pub fn show(ui: &mut Ui, state: &State, most: f32, out: &mut Vec<Command>) {
         }
         let count = ledger.waiting().len();
         for (place, entry) in ledger.waiting().enumerate() {
-            ui.push_id(entry.id, |ui| waiting_row(ui, state, entry, place, count, out));
+            of_job(ui, entry, |ui| waiting_row(ui, state, entry, place, count, out));
         }
         // The latest first.
         let settled: Vec<_> = ledger.settled().collect();
         for entry in settled.into_iter().rev() {
-            ui.push_id(entry.id, |ui| settled_row(ui, state, entry, out));
+            of_job(ui, entry, |ui| settled_row(ui, state, entry, out));
         }
     });
+}
+
+/// A row that is the same one wherever in the list it stands, so that the keyboard goes on with a job that it has moved.
+fn of_job(ui: &mut Ui, entry: &Entry, row: impl FnOnce(&mut Ui)) {
+    ui.scope_builder(UiBuilder::new().scope_id(Id::unique(("job", entry.id))), row);
 }
 
 fn header(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
@@ -135,7 +140,12 @@ fn waiting_row(ui: &mut Ui, state: &State, entry: &Entry, place: usize, count: u
                 out.push(Command::MoveJob(entry.id, to));
             }
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| words(ui, &entry.recipe, t.ink_soft));
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            if matches!(entry.state, Fate::Preparing) {
+                faint(ui, text(language, "label-preparing"));
+            }
+            words(ui, &entry.recipe, t.ink_soft)
+        });
     });
 }
 
@@ -195,8 +205,22 @@ fn inside(ui: &mut Ui, rect: Rect, add: impl FnOnce(&mut Ui)) {
     });
 }
 
-/// The first line of the prompt, cut off where the room ends; the whole of it as a tooltip.
+/// The first line of the prompt, cut off where the room ends, behind how many pictures there are if there are several;
+/// the whole of it as a tooltip.
 fn words(ui: &mut Ui, recipe: &Recipe, ink: Color32) -> Response {
+    if recipe.batch > 1 {
+        return ui
+            .horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 6.0;
+                faint(ui, format!("×{}", recipe.batch));
+                line(ui, recipe, ink)
+            })
+            .inner;
+    }
+    line(ui, recipe, ink)
+}
+
+fn line(ui: &mut Ui, recipe: &Recipe, ink: Color32) -> Response {
     let line = recipe.prompt.lines().next().unwrap_or_default();
     ui.add(Label::new(RichText::new(line).size(BODY).color(ink)).truncate())
 }

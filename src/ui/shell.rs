@@ -6,17 +6,19 @@ use super::caret::Caret;
 use super::dialogs::{Answer, Dialogs};
 use super::farewell::Farewell;
 use super::gallery::{self, Gallery};
-use super::input::{self, Composition, commands};
+use super::input::{self, Composition, Held, commands};
 use super::layers_panel::LayersPanel;
 use super::textures::Textures;
-use super::theme::{GRID, MARGIN, PANEL_WIDTH, set_shade, tokens};
+use super::theme::{GRID, MARGIN, set_shade, tokens};
 use super::widgets::{tip, wide_button};
 use super::{
     arrivals, canvas_view, fonts, history_panel, parameters, prompt_panel, status, strip, theme, timeline, toasts,
-    tool_bar, tool_options, topbar, unsaved,
+    tool_bar, tool_options, topbar, unsaved, window,
 };
 use crate::app::commands::Entry;
 use crate::app::filing::title;
+use crate::app::layout::{HISTORY_HEIGHTS, LAYERS_WIDTHS, PROMPT_WIDTHS};
+use crate::app::settings::Settings;
 use crate::app::wall::Shown;
 use crate::app::{Command, Effect, Said, Session, Setup, Shade, State, View};
 use crate::base::{Problem, ProblemKind};
@@ -24,15 +26,11 @@ use crate::gallery::EntryId;
 use crate::words::text;
 use eframe::egui_wgpu::RenderState;
 use egui::{
-    CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, ViewportBuilder, ViewportCommand, vec2,
+    CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Stroke, Ui, UiBuilder, ViewportBuilder, ViewportCommand,
+    vec2,
 };
 use std::time::{Duration, Instant};
 
-/// Size of the window at the first start, in points.
-const SIZE: [f32; 2] = [1280.0, 800.0];
-const LEAST_SIZE: [f32; 2] = [880.0, 600.0];
-/// Width of the panel with layers and history, in points.
-const LAYERS_WIDTH: f32 = 32.0 * GRID;
 /// While a job runs, its time is counted down at this pace.
 const COUNT_DOWN: Duration = Duration::from_secs(1);
 
@@ -42,15 +40,13 @@ const COUNT_DOWN: Duration = Duration::from_secs(1);
 /// [`ProblemKind::NoGraphics`] if there is no adapter or no display, [`ProblemKind::Internal`] for other failures.
 pub fn run(setup: Setup) -> Result<(), Problem> {
     let icon = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")).unwrap_or_default();
-    let viewport = ViewportBuilder::default()
-        .with_title("丹青")
-        .with_app_id("danqing")
-        .with_inner_size(SIZE)
-        .with_min_inner_size(LEAST_SIZE)
-        .with_icon(icon);
-    let options = eframe::NativeOptions { viewport, centered: true, ..Default::default() };
-    let create = Box::new(|creation: &eframe::CreationContext<'_>| {
+    let viewport = ViewportBuilder::default().with_title("丹青").with_app_id("danqing").with_icon(icon);
+    let place = Settings::read(&setup.settings_path).layout.checked().window;
+    let options =
+        eframe::NativeOptions { viewport: window::as_it_was(viewport, place), centered: true, ..Default::default() };
+    let create = Box::new(move |creation: &eframe::CreationContext<'_>| {
         prepare(&creation.egui_ctx);
+        window::put_back(creation, place);
         let shell: Box<dyn eframe::App> =
             Box::new(Shell::new(&creation.egui_ctx, creation.wgpu_render_state.as_ref(), setup));
         Ok(shell)
@@ -88,6 +84,7 @@ pub struct Shell {
     caret: Caret,
     cards: Cards,
     gallery: Gallery,
+    held: Held,
     /// What egui has been told.
     shade: Option<Shade>,
     /// Of the window, as it was set last.
@@ -112,6 +109,7 @@ impl Shell {
             caret: Caret::default(),
             cards: Cards::default(),
             gallery: Gallery::default(),
+            held: Held::default(),
             shade: None,
             title: String::new(),
         }
@@ -181,13 +179,17 @@ impl Shell {
         }
         let asking = self.session.state.filing.question.is_some();
         let gate = if asking { |_: &Entry| false } else { self.cards.gate() };
-        let mut out = commands(&ctx, &mut self.composition, &self.session.state, gate);
+        let mut out = commands(&ctx, &mut self.composition, &mut self.held, &self.session.state, gate);
         out.extend(arrivals::commands(&ctx, &self.session.state, asking || self.cards.is_open()));
         self.farewell.look(&ctx, &mut self.session.state);
         // Keys first, so that this frame shows what they did.
         for command in out.drain(..) {
             self.command(&ctx, command);
         }
+        if let Some(before) = self.held.change(&ctx) {
+            self.session.state.desk.show_before(before);
+        }
+        window::note(&ctx, &mut self.session.state);
         let t = tokens(ui);
         self.caret.look(&ctx);
         let Self { session, textures, canvas, layers, glance, farewell, gallery, cards, composition, .. } = self;
@@ -198,29 +200,30 @@ impl Shell {
         let alone = state.desk.canvas_only && state.view == View::Easel;
         if !alone {
             topbar::show(ui, state, &mut out);
+        }
+        if !alone && state.layout.prompt {
             desk(ui, state, &mut out);
         }
         if strip::is_wanted(state) && !alone && !in_gallery {
             *glance = bottom(ui, state, textures, &mut out);
         }
         let empty = state.desk.is_fresh() && !state.is_working();
-        if in_gallery {
-            CentralPanel::no_frame()
-                .frame(Frame::new().fill(t.ground))
-                .show(ui, |ui| gallery.show(ui, state, &mut out));
+        // Where the canvas is not shown nobody sees the hand being lifted.
+        if state.view != View::Easel && state.desk.finish() {
+            ctx.request_repaint();
+        }
+        let middle = CentralPanel::no_frame().frame(Frame::new().fill(t.ground));
+        let free = if in_gallery {
+            middle.show(ui, |ui| gallery.show(ui, state, &mut out))
         } else if state.view != View::Easel || empty {
-            CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
-                canvas_view::show(ui, state, textures, &mut out);
-            });
+            middle.show(ui, |ui| canvas_view::show(ui, state, textures, &mut out))
         } else {
             if !alone {
                 beside(ui, state, textures, layers, &mut out);
             }
-            CentralPanel::no_frame().frame(Frame::new().fill(t.ground)).show(ui, |ui| {
-                canvas.show(ui, state, *glance);
-            });
-        }
-        toasts::show(&ctx, state, &mut out);
+            middle.show(ui, |ui| canvas.show(ui, state, *glance, &mut out))
+        };
+        toasts::show(&ctx, state, free.inner, &mut out);
         cards.show(&ctx, state, composition.is_open(), &mut out);
         farewell.show(&ctx, state);
         unsaved::show(&ctx, state, &mut out);
@@ -251,7 +254,10 @@ impl Shell {
             Effect::Ask(ask) => self.dialogs.ask(ask, state.filing.folder.as_deref(), state.language, ctx),
             Effect::Weigh(step) => prompt_panel::weigh(ctx, &mut state.draft, step),
             Effect::Show(card) => self.cards.open(ctx, card, state),
-            Effect::FocusPrompt => self.cards.focus(ctx, prompt_panel::prompt_id()),
+            Effect::FocusPrompt => {
+                state.layout.prompt = true;
+                self.cards.focus(ctx, prompt_panel::prompt_id());
+            }
             Effect::AskCopyPath(file) => {
                 self.dialogs.copy(file, text(state.language, "command-wall-export"), ctx);
             }
@@ -284,9 +290,12 @@ impl eframe::App for Shell {
 fn desk(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     let t = tokens(ui);
     let margin = Margin::same(MARGIN as i8);
-    Panel::left("desk")
-        .exact_size(PANEL_WIDTH)
-        .resizable(false)
+    // The rest of the window has its tools.
+    let most = (ui.available_width() * 0.36).clamp(*PROMPT_WIDTHS.start(), *PROMPT_WIDTHS.end());
+    let shown = Panel::left("desk")
+        .default_size(state.layout.prompt_width)
+        .size_range(*PROMPT_WIDTHS.start()..=most)
+        .drag_to_open(false)
         .show_separator_line(false)
         .frame(Frame::new().fill(t.panel))
         .show(ui, |ui| {
@@ -303,6 +312,7 @@ fn desk(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
                 });
             });
         });
+    state.layout.prompt_width = shown.response.rect.width().round();
 }
 
 /// Under the canvas: how the picture formed, and what was made. Gives the step that is looked back at.
@@ -323,16 +333,30 @@ fn bottom(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<Com
 fn beside(ui: &mut Ui, state: &mut State, textures: &mut Textures, layers: &mut LayersPanel, out: &mut Vec<Command>) {
     let fill = Frame::new().fill(tokens(ui).panel);
     let panel = |panel: Panel| panel.resizable(false).show_separator_line(false);
-    let right = panel(Panel::right("layers and history")).exact_size(LAYERS_WIDTH).frame(fill);
-    right.show(ui, |ui| {
-        edge(ui, ui.max_rect().left() + 0.5);
-        let inner = Frame::new().inner_margin(Margin { left: 16, right: 12, top: 12, bottom: 8 });
-        let height = (ui.available_height() * 0.4).min(36.0 * GRID);
-        panel(Panel::bottom("history")).exact_size(height).frame(inner).show(ui, |ui| {
-            history_panel::show(ui, state, out);
+    if state.layout.layers {
+        let right = Panel::right("layers and history").show_separator_line(false).drag_to_open(false);
+        let right = right.default_size(state.layout.layers_width).size_range(LAYERS_WIDTHS).frame(fill);
+        let shown = right.show(ui, |ui| {
+            // What does not fit is cut off, and does not make the panel wider.
+            let whole = ui.max_rect();
+            ui.advance_cursor_after_rect(whole);
+            let ui = &mut ui.new_child(UiBuilder::new().max_rect(whole));
+            edge(ui, whole.left() + 0.5);
+            let inner = Frame::new().inner_margin(Margin { left: 16, right: 12, top: 12, bottom: 8 });
+            let usual = (ui.available_height() * 0.4).min(36.0 * GRID);
+            let most = (ui.available_height() * 0.7).max(*HISTORY_HEIGHTS.start());
+            let bottom = Panel::bottom("history").resizable(true).show_separator_line(false).drag_to_open(false);
+            let bottom = bottom.default_size(state.layout.history_height.unwrap_or(usual));
+            let bottom = bottom.size_range(*HISTORY_HEIGHTS.start()..=most.min(*HISTORY_HEIGHTS.end())).frame(inner);
+            let history = bottom.show(ui, |ui| history_panel::show(ui, state, out));
+            let height = history.response.rect.height().round();
+            if (height - usual).abs() > 1.0 || state.layout.history_height.is_some() {
+                state.layout.history_height = Some(height);
+            }
+            CentralPanel::no_frame().frame(inner).show(ui, |ui| layers.show(ui, state, textures, out));
         });
-        CentralPanel::no_frame().frame(inner).show(ui, |ui| layers.show(ui, state, textures, out));
-    });
+        state.layout.layers_width = shown.response.rect.width().round();
+    }
     let top = panel(Panel::top("tool options")).exact_size(tool_options::HEIGHT).frame(fill);
     top.show(ui, |ui| tool_options::show(ui, state, out));
     let left = panel(Panel::left("tools")).exact_size(tool_bar::WIDTH).frame(fill);

@@ -1,4 +1,4 @@
-//! The row under the canvas: how far the job is, else what one looks at and how large.
+//! The row under the canvas: what is being done to the mask, how far the job is, else what one looks at and how large.
 
 use super::canvas_view::progress;
 use super::icons::Icon;
@@ -7,13 +7,19 @@ use super::widgets::{faint, icon_button_sized, link, tip};
 use crate::app::{Command, State};
 use crate::words::{text, text_with};
 use egui::{Align, Layout, RichText, Ui, Vec2};
+use std::time::Instant;
 
 /// Height of the row.
 pub const HEIGHT: f32 = 5.0 * GRID;
 
 pub fn show(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
     let language = state.language;
-    if state.forming.is_some() || !state.preparing.is_empty() {
+    if let Some(step) = state.lasting_step(Instant::now()) {
+        let words = text_with(language, "label-lasting", &[("step", text(language, step))]);
+        ui.horizontal_centered(|ui| faint(ui, words));
+        return;
+    }
+    if state.forming.is_some() || state.ledger.is_preparing() {
         let place = ui.max_rect();
         progress(ui, place, state, tokens(ui));
         return;

@@ -27,7 +27,10 @@ pub fn show(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<C
         ui.horizontal_centered(|ui| {
             ui.spacing_mut().item_spacing.x = 1.5 * GRID;
             if let Some(forming) = &state.forming {
-                forming_tile(ui, state, forming, textures, out);
+                let count = state.ledger.running().map_or(1, |(entry, _)| entry.recipe.batch.max(1) as usize);
+                for number in 1..=count {
+                    forming_tile(ui, state, forming, (number, count), textures, out);
+                }
             }
             for (index, painting) in state.paintings.iter().enumerate() {
                 painting_tile(ui, state, index, painting, textures, out);
@@ -36,13 +39,25 @@ pub fn show(ui: &mut Ui, state: &State, textures: &mut Textures, out: &mut Vec<C
     });
 }
 
-fn forming_tile(ui: &mut Ui, state: &State, forming: &Forming, textures: &mut Textures, out: &mut Vec<Command>) {
-    let words = text(state.language, "command-look-at-easel");
+/// Picture `number` of `count` that form together.
+fn forming_tile(
+    ui: &mut Ui,
+    state: &State,
+    forming: &Forming,
+    (number, count): (usize, usize),
+    textures: &mut Textures,
+    out: &mut Vec<Command>,
+) {
+    let args = [("number", number.to_string()), ("count", count.to_string())];
+    let words = match count {
+        1 => text(state.language, "command-look-at-easel"),
+        _ => text_with(state.language, "label-forming", &args),
+    };
     let ratio = forming.size.width as f32 / forming.size.height.max(1) as f32;
     let response = tile(ui, ratio, &words, state.view == View::Easel);
     let t = tokens(ui);
     ui.painter().rect_filled(response.rect, CornerRadius::same(4), t.sheet);
-    if let Some(texture) = textures.previews(ui.ctx(), forming).first() {
+    if let Some(texture) = textures.previews(ui.ctx(), forming).get(number - 1) {
         draw(ui, response.rect, texture);
     }
     if let Some((_, running)) = state.ledger.running() {

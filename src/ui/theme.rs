@@ -10,8 +10,6 @@ use egui::{
 
 /// The grid that everything stands on, in points.
 pub const GRID: f32 = 8.0;
-/// Width of the left panel.
-pub const PANEL_WIDTH: f32 = 45.0 * GRID;
 /// Inner margin of the panels.
 pub const MARGIN: f32 = 3.0 * GRID;
 /// Height of buttons and fields.

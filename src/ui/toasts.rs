@@ -1,30 +1,51 @@
-//! Messages at the upper right: what happened, what to do, and the details for those who ask.
+//! Messages at the lower right: what happened, what to do, and the details for those who ask.
 
 use super::icons::Icon;
 use super::theme::{GRID, MARGIN, RADIUS, SMALL, tokens};
-use super::topbar;
 use super::widgets::{icon_button_sized, link, tip, tip_text};
 use crate::app::{Command, Message, Said, State};
 use crate::base::{Problem, Severity};
 use crate::words::{Language, problem_text, text, text_with};
 use egui::{
-    Align, Align2, Area, Color32, Context, CornerRadius, Frame, Id, Layout, Margin, Order, Rect, RichText, ScrollArea,
-    Shadow, Stroke, Ui, Vec2, vec2,
+    Align, Align2, Area, Color32, Context, CornerRadius, Frame, Id, Layout, Margin, Order, Pos2, Rangef, Rect,
+    RichText, ScrollArea, Shadow, Stroke, Ui, Vec2, pos2, vec2,
 };
 
-const WIDTH: f32 = 45.0 * GRID;
+/// Widths of a message.
+const WIDTHS: Rangef = Rangef { min: 28.0 * GRID, max: 45.0 * GRID };
 
-pub fn show(ctx: &Context, state: &State, out: &mut Vec<Command>) {
+/// Where messages may lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// What one looks at: canvas, picture, or gallery.
+    pub rect: Rect,
+    /// Controls over its lower part, which messages leave free.
+    pub taken: Option<Rect>,
+}
+
+impl Room {
+    /// The width of messages, and their lower right corner.
+    fn place(&self) -> (f32, Pos2) {
+        let width = WIDTHS.clamp(self.rect.width() - 2.0 * MARGIN);
+        let right = self.rect.right() - MARGIN;
+        let bottom = self.rect.bottom() - 2.0 * GRID;
+        let beside = Rangef::new(right - width - GRID, right + GRID);
+        let taken = self.taken.filter(|taken| taken.x_range().intersects(beside));
+        (width, pos2(right, taken.map_or(bottom, |taken| bottom.min(taken.top() - GRID))))
+    }
+}
+
+pub fn show(ctx: &Context, state: &State, room: Room, out: &mut Vec<Command>) {
     if state.messages.is_empty() {
         return;
     }
-    let area = Area::new(Id::unique("messages"))
-        .order(Order::Foreground)
-        .anchor(Align2::RIGHT_TOP, vec2(-MARGIN, topbar::HEIGHT + 2.0 * GRID));
-    area.show(ctx, |ui| {
-        ui.set_width(WIDTH);
+    let (width, corner) = room.place();
+    let area = Area::new(Id::unique("messages")).order(Order::Foreground).pivot(Align2::RIGHT_BOTTOM);
+    area.fixed_pos(corner).show(ctx, |ui| {
+        ui.set_width(width);
         ui.spacing_mut().item_spacing.y = GRID;
-        for message in state.messages.iter().rev() {
+        // The newest is nearest to the corner.
+        for message in &state.messages {
             ui.push_id(message.id, |ui| card(ui, state.language, message, out));
         }
     });
@@ -104,5 +125,23 @@ fn problem_card(ui: &mut Ui, language: Language, message: &Message, problem: &Pr
         if tip_text(link(ui, None, &copy), &text(language, "tip-copy"), None).clicked() {
             ui.ctx().copy_text(format!("{problem}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_leave_free_what_one_works_with() {
+        let rect = Rect::from_min_max(pos2(360.0, 40.0), pos2(1280.0, 800.0));
+        let (width, corner) = Room { rect, taken: None }.place();
+        assert_eq!((width, corner), (WIDTHS.max, pos2(1256.0, 784.0)));
+        let bar = Rect::from_min_size(pos2(600.0, 740.0), vec2(400.0, 44.0));
+        assert_eq!(Room { rect, taken: Some(bar) }.place().1, pos2(1256.0, 732.0));
+        let small = Rect::from_min_size(pos2(500.0, 740.0), vec2(200.0, 44.0));
+        assert_eq!(Room { rect, taken: Some(small) }.place().1, corner);
+        let narrow = Rect::from_min_max(pos2(400.0, 40.0), pos2(600.0, 800.0));
+        assert_eq!(Room { rect: narrow, taken: None }.place().0, WIDTHS.min);
     }
 }

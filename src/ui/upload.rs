@@ -9,13 +9,64 @@ use std::time::{Duration, Instant};
 
 /// How long a frame may put tiles together.
 const TIME: Duration = Duration::from_millis(3);
-/// Tiles that are put together at once; between two such groups the clock is looked at.
+/// Tiles that are sent at once; between two such groups the clock is looked at.
 const GROUP: usize = 32;
 
-/// Tiles that wait.
+/// What a tile is of. Those that cost least go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plane {
+    Mask,
+    Selection,
+    Picture,
+}
+
+impl Plane {
+    const ALL: [Plane; 3] = [Plane::Mask, Plane::Selection, Plane::Picture];
+}
+
+/// Tiles that wait, by the viewport's numbers.
+#[derive(Default)]
+struct Waiting {
+    planes: [BTreeSet<u32>; 3],
+}
+
+impl Waiting {
+    fn of(&mut self, plane: Plane) -> &mut BTreeSet<u32> {
+        match (plane, &mut self.planes) {
+            (Plane::Mask, [mask, ..]) => mask,
+            (Plane::Selection, [_, selection, _]) => selection,
+            (Plane::Picture, [.., picture]) => picture,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.planes.iter().all(BTreeSet::is_empty)
+    }
+
+    /// Hands groups of tiles to `send` while there are any and it answers true: what `sees` says is seen, of all planes,
+    /// before all else.
+    fn drain(&mut self, sees: impl Fn(u32) -> bool, mut send: impl FnMut(Plane, &[u32]) -> bool) {
+        for wanted in [true, false] {
+            for plane in Plane::ALL {
+                let tiles = self.of(plane);
+                let chosen: Vec<u32> = tiles.iter().copied().filter(|tile| !wanted || sees(*tile)).collect();
+                for group in chosen.chunks(GROUP) {
+                    group.iter().for_each(|tile| {
+                        tiles.remove(tile);
+                    });
+                    if !send(plane, group) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// See the module.
 #[derive(Default)]
 pub struct Uploads {
-    picture: BTreeSet<u32>,
+    waiting: Waiting,
     begun: bool,
 }
 
@@ -30,63 +81,62 @@ impl Uploads {
         rect: Rect,
     ) -> bool {
         let (columns, rows) = tiles_of(document.extent());
-        if change.extent || !self.begun {
+        let begins = change.extent || !self.begun;
+        if begins {
             self.begun = true;
             viewport.resize(document.extent());
-            self.picture = document
-                .layers()
-                .iter()
-                .flat_map(|layer| layer.pixels.iter())
-                .filter_map(|(index, _)| number(index, columns, rows))
-                .collect();
-            for (index, _) in document.mask().iter() {
-                self.send_mask(viewport, document, index, columns, rows);
-            }
-            for (index, _) in document.selection().into_iter().flat_map(MaskTiles::iter) {
-                self.send_selection(viewport, document, index, columns, rows);
-            }
-        } else {
-            self.picture.extend(change.composite.iter().filter_map(|index| number(*index, columns, rows)));
-            for index in &change.mask {
-                self.send_mask(viewport, document, *index, columns, rows);
-            }
-            for index in &change.selection_tiles {
-                self.send_selection(viewport, document, *index, columns, rows);
-            }
+            self.waiting = Waiting::default();
         }
-        if self.picture.is_empty() || !viewport.is_live() {
-            self.picture.clear();
+        if !viewport.is_live() {
+            return false;
+        }
+        let numbers = |index: TileIndex| number(index, columns, rows);
+        if begins {
+            let painted = document.layers().iter().flat_map(|layer| layer.pixels.iter());
+            self.waiting.of(Plane::Picture).extend(painted.filter_map(|(index, _)| numbers(index)));
+            self.waiting.of(Plane::Mask).extend(document.mask().iter().filter_map(|(index, _)| numbers(index)));
+            let selected = document.selection().into_iter().flat_map(MaskTiles::iter);
+            self.waiting.of(Plane::Selection).extend(selected.filter_map(|(index, _)| numbers(index)));
+        } else {
+            self.waiting.of(Plane::Picture).extend(change.composite.iter().copied().filter_map(numbers));
+            self.waiting.of(Plane::Mask).extend(change.mask.iter().copied().filter_map(numbers));
+            self.waiting.of(Plane::Selection).extend(change.selection_tiles.iter().copied().filter_map(numbers));
+        }
+        if self.waiting.is_empty() {
             return false;
         }
         let start = Instant::now();
         let visible = Visible::new(map, rect, document.extent());
-        while !self.picture.is_empty() && start.elapsed() < TIME {
-            let seen = self.picture.iter().copied().filter(|tile| visible.contains(*tile)).take(GROUP);
-            let mut group: Vec<u32> = seen.collect();
-            if group.is_empty() {
-                group = self.picture.iter().copied().take(GROUP).collect();
+        self.waiting.drain(
+            |tile| visible.contains(tile),
+            |plane, group| {
+                hand_over(viewport, document, plane, group, columns);
+                start.elapsed() < TIME
+            },
+        );
+        !self.waiting.is_empty()
+    }
+}
+
+fn hand_over(viewport: &mut Viewport, document: &Document, plane: Plane, group: &[u32], columns: u32) {
+    let indices = group.iter().map(|tile| (*tile, index_of(*tile, columns)));
+    match plane {
+        Plane::Mask => {
+            for (number, index) in indices {
+                viewport.upload_mask_tile(number, document.mask().tile(index).map(|tile| tile.pixels.as_flattened()));
             }
-            let indices: Vec<TileIndex> = group.iter().map(|tile| index_of(*tile, columns)).collect();
-            for ((_, tile), number) in compose_tiles(document, &indices).into_iter().zip(&group) {
+        }
+        Plane::Selection => {
+            for (number, index) in indices {
+                let tile = document.selection().and_then(|selection| selection.tile(index));
+                viewport.upload_selection_tile(number, tile.map(|tile| tile.pixels.as_flattened()));
+            }
+        }
+        Plane::Picture => {
+            let indices: Vec<TileIndex> = indices.map(|(_, index)| index).collect();
+            for ((_, tile), number) in compose_tiles(document, &indices).into_iter().zip(group) {
                 viewport.upload_tile(*number, tile.as_ref().map(|tile| tile.pixels.as_flattened()));
             }
-            for number in group {
-                self.picture.remove(&number);
-            }
-        }
-        !self.picture.is_empty()
-    }
-
-    fn send_mask(&self, viewport: &mut Viewport, document: &Document, index: TileIndex, columns: u32, rows: u32) {
-        if let Some(number) = number(index, columns, rows) {
-            viewport.upload_mask_tile(number, document.mask().tile(index).map(|tile| tile.pixels.as_flattened()));
-        }
-    }
-
-    fn send_selection(&self, viewport: &mut Viewport, document: &Document, index: TileIndex, columns: u32, rows: u32) {
-        if let Some(number) = number(index, columns, rows) {
-            let tile = document.selection().and_then(|selection| selection.tile(index));
-            viewport.upload_selection_tile(number, tile.map(|tile| tile.pixels.as_flattened()));
         }
     }
 }
@@ -103,3 +153,39 @@ fn index_of(number: u32, columns: u32) -> TileIndex {
 }
 
 const _: () = assert!(TILE as i32 == crate::canvas::TILE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_goes_first_and_the_rest_waits_for_its_frame() {
+        let mut waiting = Waiting::default();
+        for plane in Plane::ALL {
+            waiting.of(plane).extend(0..200);
+        }
+        let sees = |tile: u32| (100..110).contains(&tile);
+        let mut sent: Vec<(Plane, u32)> = Vec::new();
+        let mut frames = 0;
+        while !waiting.is_empty() {
+            frames += 1;
+            let mut groups = 0;
+            waiting.drain(sees, |plane, group| {
+                assert!(!group.is_empty() && group.len() <= GROUP);
+                sent.extend(group.iter().map(|tile| (plane, *tile)));
+                groups += 1;
+                groups < 3
+            });
+        }
+        assert!(frames > 5, "{frames}");
+        let (first, rest) = sent.split_at(30);
+        assert!(first.iter().all(|(_, tile)| sees(*tile)) && rest.iter().all(|(_, tile)| !sees(*tile)));
+        assert_eq!(first.first().map(|(plane, _)| *plane), Some(Plane::Mask));
+        for plane in Plane::ALL {
+            let mut tiles: Vec<u32> = sent.iter().filter(|(of, _)| *of == plane).map(|(_, tile)| *tile).collect();
+            tiles.sort_unstable();
+            assert_eq!(tiles, (0..200).collect::<Vec<_>>());
+        }
+        waiting.drain(sees, |plane, _| panic!("{plane:?}: there is nothing left"));
+    }
+}

@@ -34,7 +34,7 @@ fn main() {
     for (name, tool, brush, step, events) in [
         ("mask 40 px, 2,000 dabs", ToolId::MaskBrush, brush(40.0, 0.9), 16.0, 500),
         ("mask 300 px, soft", ToolId::MaskBrush, brush(300.0, 0.0), 30.0, 300),
-        ("colour 1000 px, soft", ToolId::ColourBrush, brush(1000.0, 0.0), 30.0, 200),
+        ("colour 1000 px, soft, a dab an event", ToolId::ColourBrush, brush(1000.0, 0.0), 60.0, 200),
     ] {
         let document = Document::blank(Extent::new(4096, 4096), "").expect("a sensible size");
         let mut editor = Editor::new(document);

@@ -22,6 +22,10 @@ const fn ctrl_shift(key: K) -> Shortcut {
     Shortcut::command(key).shift()
 }
 
+const fn alt(key: K) -> Shortcut {
+    Shortcut::plain(key).alt()
+}
+
 const fn ctrl_alt(key: K) -> Shortcut {
     Shortcut::command(key).alt()
 }
@@ -60,8 +64,24 @@ fn painting_room(state: &State) -> bool {
     state.view == View::Easel
 }
 
+fn has_before(state: &State) -> bool {
+    painting_room(state) && state.desk.has_before()
+}
+
+fn choosing(state: &State) -> bool {
+    state.choosing().is_some()
+}
+
+fn leafing(state: &State) -> bool {
+    state.choosing().is_some_and(|staging| staging.count() > 1)
+}
+
 fn undoable(state: &State) -> bool {
-    painting_room(state) && (state.desk.is_drawing() || state.desk.editor().history().position() > 0)
+    painting_room(state)
+        && (state.desk.is_drawing()
+            || state.masking.is_some()
+            || !state.desk.pours.is_empty()
+            || state.desk.editor().history().position() > 0)
 }
 
 fn redoable(state: &State) -> bool {
@@ -97,11 +117,11 @@ fn working(state: &State) -> bool {
 }
 
 fn stoppable(state: &State) -> bool {
-    state.desk.is_busy() || working(state) || !state.preparing.is_empty()
+    state.desk.is_busy() || state.masking.is_some() || working(state) || state.ledger.is_preparing()
 }
 
 fn working_or_waiting(state: &State) -> bool {
-    working(state) || state.ledger.waiting().len() > 0 || !state.preparing.is_empty()
+    working(state) || state.ledger.waiting().len() > 0
 }
 
 fn looking(state: &State) -> bool {
@@ -186,7 +206,7 @@ table! {
         C::RotateLeft, RotateLeft, [key(K::Num4)], painting_room;
         C::RotateReset, RotateReset, [key(K::Num5)], painting_room;
         C::RotateRight, RotateRight, [key(K::Num6)], painting_room;
-        C::BeforeAfter, Compare, [key(K::Backslash)], studio;
+        C::BeforeAfter, Compare, [key(K::Backslash)], has_before;
         C::CanvasOnly, Canvas, [key(K::Tab)], painting_room;
     }
     Generate {
@@ -195,6 +215,11 @@ table! {
         C::Cancel, Stop, [key(K::Escape)], stoppable;
         C::CancelAll, Stop, [shift(K::Escape)], working_or_waiting;
         C::ForgetSettled, Clear, [], settled;
+        C::VariantPrevious, Left, [key(K::Comma)], leafing;
+        C::VariantNext, Right, [key(K::Period)], leafing;
+        C::VariantKeep, Check, [alt(K::Enter)], choosing;
+        C::VariantKeepLayer, Layers, [ctrl_alt(K::Enter)], leafing;
+        C::VariantDiscard, Delete, [alt(K::Delete)], choosing;
         C::Dice, Dice, [], always;
         C::KeepSeed, Pin, [], always;
         C::Choose(Preset::Faithful), Manner, [], always;
@@ -237,6 +262,8 @@ table! {
     Window {
         C::Palette, Palette, [ctrl(K::K), ctrl_shift(K::P)], always;
         C::EditShortcuts, Keyboard, [ctrl_alt(K::K)], always;
+        C::PromptPanel, Left, [key(K::F7)], always;
+        C::LayersPanel, Right, [key(K::F8)], always;
         C::SwitchShade, Shade, [ctrl_shift(K::T)], always;
         C::SwitchLanguage, Language, [ctrl_shift(K::L)], always;
         C::ScaleUp, ZoomIn, [ctrl_alt(K::Equals)], can_grow;

@@ -6,7 +6,7 @@ use crate::app::command::Command;
 use crate::app::state::{State, View};
 use crate::app::take_over::take_over;
 use crate::app::update::{Card, Effect};
-use crate::base::{Extent, Problem, ProblemKind};
+use crate::base::Extent;
 use crate::imaging::Pixmap;
 use crate::words::{text, text_with};
 use std::path::PathBuf;
@@ -131,11 +131,9 @@ fn ask_project(state: &State) -> Effect {
 }
 
 fn save_to(state: &mut State, path: PathBuf) -> Vec<Effect> {
+    // Half a stroke is better in the file than nowhere; as a rule a command waits until it is whole.
+    state.desk.finish();
     let editor = state.desk.editor();
-    if editor.is_open() {
-        state.complain(Problem::new(ProblemKind::StrokeOpen));
-        return Vec::new();
-    }
     let (revision, sheet) = (editor.revision(), state.desk.sheet());
     let (document, paper) = (state.desk.document().clone(), state.desk.paper.clone());
     vec![errand(FileErrand::Save { path, document, paper, revision, sheet })]

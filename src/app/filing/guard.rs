@@ -59,9 +59,9 @@ impl Guard {
             keeper.clear();
             self.taken.drain(..).for_each(Found::discard);
         } else {
-            let (document, name) = (desk.document().clone(), desk.paper.name.clone());
+            let (document, paper) = (desk.document().clone(), desk.paper.clone());
             // What was just brought back has one copy on the disk already, which goes when there is another.
-            keeper.keep(Kept { document, name, path: path.clone() }.snapshot(), !self.taken.is_empty());
+            keeper.keep(Kept { document, paper }.snapshot(), !self.taken.is_empty());
         }
         self.seen = Some(Seen { sheet: desk.sheet(), revision, saved, path });
     }

@@ -85,10 +85,10 @@ pub fn put(state: &mut State, path: PathBuf, opened: Opened) {
 
 /// What a session has left that ended suddenly comes onto the desk.
 pub fn restore(state: &mut State, kept: Kept) {
-    let Kept { document, name, path } = kept;
+    let Kept { document, paper } = kept;
     state.desk.replace(document);
     state.desk.mark_unsaved();
-    state.desk.paper = Paper { name, path, ..Paper::default() };
+    state.desk.paper = paper;
     changed_over(state);
     state.say(Said::Note("note-restored", Vec::new()));
 }

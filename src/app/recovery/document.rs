@@ -1,6 +1,7 @@
 //! Documents as snapshots, and back.
 
 use super::{Bytes, Placed, Recovered, Snapshot};
+use crate::app::filing::Paper;
 use crate::base::{Extent, IntRect, Problem, ProblemKind};
 use crate::canvas::{Document, Layer, Tile, TileIndex, Tiles};
 use crate::imaging::BlendMode;
@@ -14,14 +15,14 @@ impl<const C: usize> Bytes for Tile<C> {
     }
 }
 
-/// What is kept of a session beside the pixels.
+/// Longer entries of project files are not kept, in bytes: a record of the journal has its limits.
+const LONGEST_EXTRA: usize = 32 << 20;
+
+/// What is kept of a session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     pub document: Document,
-    /// What the document is called.
-    pub name: String,
-    /// The file that it belongs to, if it has one.
-    pub path: Option<PathBuf>,
+    pub paper: Paper,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,6 +36,12 @@ struct About {
     active: usize,
     selection: bool,
     layers: Vec<AboutLayer>,
+    /// How the last picture was painted.
+    #[serde(default)]
+    texts: Vec<(String, String)>,
+    /// Names of entries of the project file, whose bytes are the places of the last plane.
+    #[serde(default)]
+    extras: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,19 +103,25 @@ impl Kept {
             locked: layer.locked,
             alpha_locked: layer.alpha_locked,
         });
+        let extras = || self.paper.extras.iter().filter(|(_, bytes)| bytes.len() <= LONGEST_EXTRA);
         let about = About {
             version: 1,
-            name: self.name.clone(),
-            path: self.path.as_deref().map(StoredPath::of),
+            name: self.paper.name.clone(),
+            path: self.paper.path.as_deref().map(StoredPath::of),
             extent: document.extent(),
             frame: document.frame(),
             active: document.position(document.active()).unwrap_or_default(),
             selection: document.selection().is_some(),
             layers: layers.collect(),
+            texts: self.paper.texts.clone(),
+            extras: extras().map(|(name, _)| name.clone()).collect(),
         };
         let mut planes: Vec<_> = document.layers().iter().map(|layer| plane(&layer.pixels)).collect();
         planes.push(plane(document.mask()));
         planes.extend(document.selection().map(plane));
+        let entries: Vec<_> =
+            (0..).zip(extras()).map(|(x, (_, bytes))| Placed { x, y: 0, tile: bytes.clone() }).collect();
+        planes.extend(Some(entries).filter(|entries| !entries.is_empty()));
         // Names, numbers and flags are always JSON.
         Snapshot { about: serde_json::to_vec(&about).unwrap_or_default(), planes }
     }
@@ -139,7 +152,11 @@ impl Kept {
         if let Some(active) = active {
             document = document.with_active(active);
         }
-        Ok(Self { document, name: about.name, path: about.path.and_then(StoredPath::path) })
+        // An entry that is lost costs nothing of the picture.
+        let entries = planes.next().unwrap_or_default().into_iter().map(|(.., bytes)| Arc::new(bytes));
+        let extras = about.extras.into_iter().zip(entries).collect();
+        let path = about.path.and_then(StoredPath::path);
+        Ok(Self { document, paper: Paper { path, name: about.name, texts: about.texts, extras } })
     }
 }
 
@@ -183,14 +200,17 @@ mod tests {
             .with_selection(Some(MaskTiles::from_mask(-1, 0, &mask)))
             .with_frame(IntRect::new(-4, 4, 64, 32))
             .with_active(active);
-        Kept { document, name: "山水".into(), path: Some("/画/山水.ora".into()) }
+        let texts = vec![("parameters".to_owned(), "山\nSteps: 4, Seed: 7".to_owned())];
+        let extras = [("danqing/明天", vec![7; 5000]), ("danqing/空", vec![])];
+        let extras = extras.map(|(name, bytes)| (name.to_owned(), Arc::new(bytes))).into();
+        Kept { document, paper: Paper { name: "山水".into(), path: Some("/画/山水.ora".into()), texts, extras } }
     }
 
     /// Ids are new in every session; all else is compared.
     fn assert_same(found: &Kept, given: &Kept) {
         let again = Kept::from_recovered(super::super::safe::tests::expected(&given.snapshot())).unwrap();
         for kept in [found, &again] {
-            assert_eq!((&kept.name, &kept.path), (&given.name, &given.path));
+            assert_eq!(kept.paper, given.paper);
             let (a, b) = (&kept.document, &given.document);
             assert_eq!(
                 (a.extent(), a.frame(), a.mask(), a.selection()),
@@ -211,7 +231,7 @@ mod tests {
         keeper.keep(kept().snapshot(), true);
         drop(keeper);
         let found = find(root.path()).remove(0);
-        assert_eq!(title(&found.about), Some((kept().name, kept().path)));
+        assert_eq!(title(&found.about), Some((kept().paper.name, kept().paper.path)));
         assert_same(&Kept::from_recovered(found.load().unwrap()).unwrap(), &kept());
     }
 
@@ -228,6 +248,24 @@ mod tests {
         };
         let (a, b) = (addresses(&before), addresses(&after));
         assert_eq!(a.iter().zip(&b).filter(|(a, b)| a != b).count(), 1);
+    }
+
+    #[test]
+    fn entries_of_others_are_written_once_and_those_of_earlier_versions_are_not_missed() {
+        let kept = kept();
+        let entry = |snapshot: &Snapshot| Arc::as_ptr(&snapshot.planes.last().unwrap()[0].tile).cast::<()>();
+        assert_eq!(entry(&kept.snapshot()), entry(&kept.clone().snapshot()));
+        let long = ("danqing/长".to_owned(), Arc::new(vec![0; LONGEST_EXTRA + 1]));
+        let paper = Paper { extras: vec![long], ..kept.paper.clone() };
+        assert_eq!(Kept { paper, ..kept.clone() }.snapshot().planes.len(), 4, "layers, mask and selection");
+        let mut old = super::super::safe::tests::expected(&kept.snapshot());
+        let mut about: serde_json::Value = serde_json::from_slice(&old.about).unwrap();
+        for name in ["texts", "extras"] {
+            about.as_object_mut().unwrap().remove(name);
+        }
+        (old.about, old.planes) = (serde_json::to_vec(&about).unwrap(), old.planes[..4].to_vec());
+        let back = Kept::from_recovered(old).unwrap();
+        assert_eq!(back.paper, Paper { texts: vec![], extras: vec![], ..kept.paper });
     }
 
     #[test]
@@ -251,8 +289,8 @@ mod tests {
     fn a_path_that_is_no_text_comes_back() {
         use std::os::unix::ffi::OsStringExt;
         let path = PathBuf::from(std::ffi::OsString::from_vec(vec![b'/', 0xff, 0xfe]));
-        let given = Kept { path: Some(path), ..kept() };
+        let given = Kept { paper: Paper { path: Some(path), ..kept().paper }, ..kept() };
         let snapshot = given.snapshot();
-        assert_eq!(title(&snapshot.about).unwrap().1, given.path);
+        assert_eq!(title(&snapshot.about).unwrap().1, given.paper.path);
     }
 }

@@ -27,7 +27,7 @@ use std::time::SystemTime;
 
 /// Sides of a cell of the grid, in points.
 pub const TILES: std::ops::RangeInclusive<f32> = 88.0..=320.0;
-const TILE: f32 = 176.0;
+pub const TILE: f32 = 176.0;
 /// Bytes of thumbnails: some 500. The graphics card has its own, and the librarian is asked again for older ones.
 const THUMBNAILS: usize = 128 << 20;
 /// Bytes of whole pictures: those that are looked at and their neighbours.
@@ -138,6 +138,13 @@ impl Wall {
             reusing: None,
             asks: VecDeque::new(),
         }
+    }
+
+    /// With cells of another side, in points.
+    #[must_use]
+    pub fn with_tile(mut self, tile: f32) -> Self {
+        self.tile = tile.clamp(*TILES.start(), *TILES.end());
+        self
     }
 
     /// Looks through the folder, since files may have come or gone.

@@ -1,6 +1,7 @@
 //! The repaint mask and the selection.
 
 use crate::base::{LayerId, Problem, ProblemKind};
+use crate::canvas::document::Document;
 use crate::canvas::tiles::{ColourTiles, MaskTiles, TILE_PIXELS, Tile};
 use crate::canvas::transaction::Transaction;
 use crate::imaging::Mask;
@@ -23,12 +24,12 @@ impl Transaction<'_> {
 
     /// All of the canvas, and nothing beyond it.
     pub fn fill_mask(&mut self) {
-        self.document.mask = self.whole();
+        self.document.mask = self.document.whole();
     }
 
     /// Turned round within the canvas; what lies beyond goes.
     pub fn invert_mask(&mut self) {
-        self.document.mask = self.inverted(&self.document.mask);
+        self.document.mask = self.document.inverted(&self.document.mask);
     }
 
     /// The mask becomes this one, its top left corner at (x, y).
@@ -41,13 +42,13 @@ impl Transaction<'_> {
     /// # Errors
     /// [`ProblemKind::LayerMissing`].
     pub fn mask_from_alpha(&mut self, id: LayerId) -> Result<(), Problem> {
-        self.document.mask = self.alpha_of(id)?;
+        self.document.mask = self.document.alpha_of(id)?;
         Ok(())
     }
 
     /// The mask becomes what is selected; without a selection, the whole canvas.
     pub fn mask_from_selection(&mut self) {
-        self.document.mask = self.document.selection.clone().unwrap_or_else(|| self.whole());
+        self.document.mask = self.document.selection.clone().unwrap_or_else(|| self.document.whole());
     }
 
     /// What is selected becomes the mask; nothing, if the mask is empty.
@@ -60,7 +61,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`ProblemKind::LayerMissing`].
     pub fn select_alpha(&mut self, id: LayerId) -> Result<(), Problem> {
-        let alpha = self.alpha_of(id)?;
+        let alpha = self.document.alpha_of(id)?;
         self.take_selection(alpha);
         Ok(())
     }
@@ -71,7 +72,7 @@ impl Transaction<'_> {
         let new = MaskTiles::from_mask(x, y, mask).cropped(self.document.canvas());
         let old = match (&self.document.selection, how) {
             (Some(selection), _) => selection.clone(),
-            (None, Combine::Subtract | Combine::Intersect) => self.whole(),
+            (None, Combine::Subtract | Combine::Intersect) => self.document.whole(),
             (None, _) => MaskTiles::new(),
         };
         self.take_selection(match how {
@@ -83,7 +84,7 @@ impl Transaction<'_> {
     }
 
     pub fn select_all(&mut self) {
-        self.take_selection(self.whole());
+        self.take_selection(self.document.whole());
     }
 
     pub fn deselect(&mut self) {
@@ -93,7 +94,7 @@ impl Transaction<'_> {
     /// Turned round within the canvas; with nothing selected, nothing happens (all of it is free already).
     pub fn invert_selection(&mut self) {
         if let Some(selection) = &self.document.selection {
-            self.take_selection(self.inverted(selection));
+            self.take_selection(self.document.inverted(selection));
         }
     }
 
@@ -102,20 +103,28 @@ impl Transaction<'_> {
         tiles.drop_empty();
         self.document.selection = (!tiles.is_empty()).then_some(tiles);
     }
+}
 
-    fn whole(&self) -> MaskTiles {
+impl Document {
+    /// All of the canvas, and nothing beyond it.
+    pub fn whole(&self) -> MaskTiles {
         let mut tiles = MaskTiles::new();
-        tiles.fill(self.document.canvas(), [255]);
+        tiles.fill(self.canvas(), [255]);
         tiles
     }
 
-    fn inverted(&self, tiles: &MaskTiles) -> MaskTiles {
+    /// Turned round within the canvas; what lies beyond goes.
+    pub fn inverted(&self, tiles: &MaskTiles) -> MaskTiles {
         joined(&self.whole(), tiles, |all, here| all.saturating_sub(here))
     }
 
-    fn alpha_of(&self, id: LayerId) -> Result<MaskTiles, Problem> {
-        let layer = self.document.layer(id).ok_or_else(|| Problem::new(ProblemKind::LayerMissing))?;
-        Ok(alpha(&layer.pixels).cropped(self.document.canvas()))
+    /// The alpha of a layer, within the canvas.
+    ///
+    /// # Errors
+    /// [`ProblemKind::LayerMissing`].
+    pub fn alpha_of(&self, id: LayerId) -> Result<MaskTiles, Problem> {
+        let layer = self.layer(id).ok_or_else(|| Problem::new(ProblemKind::LayerMissing))?;
+        Ok(alpha(&layer.pixels).cropped(self.canvas()))
     }
 }
 

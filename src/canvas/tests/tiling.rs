@@ -99,3 +99,30 @@ proptest! {
         prop_assert!(moved.iter().all(|(_, tile)| !tile.is_empty()));
     }
 }
+
+#[test]
+fn pieces_are_written_as_one_by_one() {
+    let canvas = IntRect::new(-64, -64, 64 * 12, 64 * 12);
+    let mut old = ColourTiles::new();
+    old.fill(IntRect::new(0, 0, 300, 300), [9, 8, 7, 255]);
+    // Of each tile a part: some new, some as it was, some that leaves nothing.
+    let pieces: Vec<(IntRect, Vec<[u8; 4]>)> = TileIndex::covering(canvas)
+        .enumerate()
+        .map(|(k, index)| {
+            let (rect, inner) = (index.rect(), (k % 5) as i32);
+            let part = IntRect::new(rect.x + inner, rect.y, 64 - 2 * inner as u32, 64 - inner as u32);
+            let pixel = [[9, 8, 7, 255], [0; 4], [k as u8, 2, 3, 4]][k % 3];
+            (part, vec![pixel; part.extent().area() as usize])
+        })
+        .collect();
+    let mut expected = old.clone();
+    pieces.iter().for_each(|(rect, pixels)| expected.write(*rect, pixels));
+    for few in [1, pieces.len()] {
+        let mut found = old.clone();
+        for group in pieces.chunks(few) {
+            found.write_pieces(group.iter().map(|(rect, pixels)| (*rect, pixels.as_slice())).collect());
+        }
+        assert!(found == expected && found.len() == expected.len());
+        assert_eq!(found.differences(&old).len(), expected.differences(&old).len(), "what is the same stays shared");
+    }
+}

@@ -171,11 +171,11 @@ fn progress(ui: &mut Ui, state: &State, left: f32, width: f32, bottom: f32) {
     });
 }
 
-/// What can be done with the chosen, over the foot of the wall.
-pub fn chosen(ui: &mut Ui, room: Rect, state: &State, out: &mut Vec<Command>) {
+/// What can be done with the chosen, over the foot of the wall; gives where it is.
+pub fn chosen(ui: &mut Ui, room: Rect, state: &State, out: &mut Vec<Command>) -> Option<Rect> {
     let count = state.wall.selection.len();
     if count == 0 {
-        return;
+        return None;
     }
     let t = tokens(ui);
     let language = state.language;
@@ -189,7 +189,7 @@ pub fn chosen(ui: &mut Ui, room: Rect, state: &State, out: &mut Vec<Command>) {
         .inner_margin(Margin { left: 16, right: 6, top: 5, bottom: 5 });
     let at = pos2(room.center().x, room.bottom() - 2.0 * GRID);
     let area = Area::new(Id::unique("gallery-chosen")).order(Order::Middle).pivot(egui::Align2::CENTER_BOTTOM);
-    area.fixed_pos(at).constrain(false).show(ui.ctx(), |ui| {
+    let shown = area.fixed_pos(at).constrain(false).show(ui.ctx(), |ui| {
         frame.show(ui, |ui| {
             ui.horizontal(|ui| {
                 let words = text_with(language, "label-wall-chosen", &[("count", grouped(count))]);
@@ -208,6 +208,7 @@ pub fn chosen(ui: &mut Ui, room: Rect, state: &State, out: &mut Vec<Command>) {
             });
         });
     });
+    Some(shown.response.rect)
 }
 
 #[cfg(test)]

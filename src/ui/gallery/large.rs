@@ -22,7 +22,15 @@ const FACTS: f32 = 38.0 * GRID;
 /// Narrower rooms have the picture alone.
 const LEAST_WITH_FACTS: f32 = 82.0 * GRID;
 
-pub fn show(gallery: &mut Gallery, ui: &mut Ui, room: Rect, id: EntryId, state: &mut State, out: &mut Vec<Command>) {
+/// Draws it; gives the part with the picture.
+pub fn show(
+    gallery: &mut Gallery,
+    ui: &mut Ui,
+    room: Rect,
+    id: EntryId,
+    state: &mut State,
+    out: &mut Vec<Command>,
+) -> Rect {
     let language = state.language;
     let place = state.wall.place(id).map_or(0, |place| place + 1);
     let args = [("place", place.to_string()), ("count", state.wall.ids().len().to_string())];
@@ -37,6 +45,7 @@ pub fn show(gallery: &mut Gallery, ui: &mut Ui, room: Rect, id: EntryId, state: 
     if with_facts {
         facts(ui, Rect::from_min_max(pos2(split, below.top()), below.max), id, state, out);
     }
+    stage
 }
 
 fn picture(gallery: &mut Gallery, ui: &mut Ui, stage: Rect, id: EntryId, state: &mut State, out: &mut Vec<Command>) {

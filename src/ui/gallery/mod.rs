@@ -12,6 +12,7 @@ mod zoom;
 
 use super::icons::Icon;
 use super::theme::{GRID, serif, tokens};
+use super::toasts;
 use super::widgets::{faint, icon_button, icon_button_sized, link, tip_text};
 use super::{input, widgets};
 use crate::app::wall::Act;
@@ -46,7 +47,8 @@ pub fn take_out(ctx: &egui::Context, field: Id, preedit: &str, state: &mut State
 }
 
 impl Gallery {
-    pub fn show(&mut self, ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
+    /// Draws it into all the room there is; gives where messages may lie.
+    pub fn show(&mut self, ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) -> toasts::Room {
         self.textures.begin();
         let ctx = ui.ctx().clone();
         if let Some(picture) = state.wall.clipboard.take() {
@@ -55,29 +57,34 @@ impl Gallery {
         }
         drops(ui, state, out);
         let room = ui.max_rect();
-        if state.wall.comparing.is_some() {
+        let free = if state.wall.comparing.is_some() {
             compare::show(self, ui, room, state, out);
+            toasts::Room { rect: room, taken: None }
         } else if let Some(id) = state.wall.looking {
-            large::show(self, ui, room, id, state, out);
+            let rect = large::show(self, ui, room, id, state, out);
+            toasts::Room { rect, taken: None }
         } else {
             self.zoom = Zoom::default();
             bar::show(ui, state, out);
-            self.wall(ui, state, out);
-        }
+            self.wall(ui, state, out)
+        };
         if self.textures.has_more() {
             ctx.request_repaint();
         }
+        free
     }
 
-    fn wall(&mut self, ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
-        let room = ui.available_rect_before_wrap();
+    fn wall(&mut self, ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) -> toasts::Room {
+        let rect = ui.available_rect_before_wrap();
+        let mut taken = None;
         if !state.wall.ids().is_empty() {
-            grid::show(self, ui, room, state, out);
-            bar::chosen(ui, room, state, out);
+            grid::show(self, ui, rect, state, out);
+            taken = bar::chosen(ui, rect, state, out);
         } else {
             state.wall.see(0..0);
-            empty(ui, room, state, out);
+            empty(ui, rect, state, out);
         }
+        toasts::Room { rect, taken }
     }
 }
 
