@@ -89,21 +89,41 @@ impl Loader<'_> {
                 report(Phase::Converting { fraction })
             }
         })?;
-        Ok(Weights { set, device: self.device.clone(), place: self.place(part), cancel: self.cancel.clone() })
+        Ok(Weights {
+            origin: Origin::Files(set),
+            device: self.device.clone(),
+            place: self.place(part),
+            cancel: self.cancel.clone(),
+        })
     }
+}
+
+/// Where parameters come from.
+enum Origin {
+    Files(WeightsSet),
+    /// Drawn: of any name and shape, the same for the same name.
+    Drawn,
 }
 
 /// The parameters of one part.
 pub struct Weights {
-    set: WeightsSet,
+    origin: Origin,
     device: Device,
     place: Place,
     cancel: Cancel,
 }
 
 impl Weights {
+    /// Random parameters of any name and shape on the processor, for measurements.
+    pub fn drawn(scheme: Scheme, cancel: Cancel) -> Self {
+        Self { origin: Origin::Drawn, device: Device::Cpu, place: Place::Native(scheme), cancel }
+    }
+
     pub fn has(&self, name: &str) -> bool {
-        self.set.contains(name)
+        match &self.origin {
+            Origin::Files(set) => set.contains(name),
+            Origin::Drawn => false,
+        }
     }
 
     /// Where the part computes.
@@ -123,14 +143,21 @@ impl Weights {
             let problem = Problem::new(ProblemKind::WeightsMismatch).with("tensor", name);
             problem.with("expected", format!("{shape:?}")).with("found", found)
         };
-        if !self.set.contains(name) {
+        let row = shape.iter().skip(1).product();
+        let set = match &self.origin {
+            Origin::Files(set) => set,
+            Origin::Drawn => {
+                let seed = name.bytes().fold(0u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+                return Ok(Source { numbers: Numbers::Drawn(seed), row, rows: shape.first().copied().unwrap_or(1) });
+            }
+        };
+        if !set.contains(name) {
             return Err(mismatch("-"));
         }
-        let view = self.set.tensor(name)?;
+        let view = set.tensor(name)?;
         if view.shape != shape {
             return Err(mismatch(&format!("{:?}", view.shape)));
         }
-        let row = shape.iter().skip(1).product();
         let numbers = match view.dtype {
             Dtype::F32 => Numbers::F32(view.bytes.as_chunks::<4>().0),
             Dtype::F16 => Numbers::F16(view.bytes.as_chunks::<2>().0),
@@ -167,6 +194,8 @@ enum Numbers<'a> {
     F32(&'a [[u8; 4]]),
     F16(&'a [[u8; 2]]),
     Bf16(&'a [[u8; 2]]),
+    /// Uniform, of variance 1 over the length of a row: what a layer of such weights gives is as large as what it got.
+    Drawn(u64),
 }
 
 /// The values of a tensor, read as f32 from where they are stored.
@@ -207,6 +236,14 @@ impl Source<'_> {
             }
             Numbers::Bf16(from) => {
                 out.iter_mut().zip(from.iter().skip(first)).for_each(|(o, b)| *o = bf16::from_le_bytes(*b).to_f32());
+            }
+            Numbers::Drawn(seed) => {
+                let size = (3.0 / self.row as f32).sqrt();
+                let mut state = (seed ^ first as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+                for value in out {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    *value = ((state >> 40) as f32 / 8_388_608.0 - 1.0) * size;
+                }
             }
         }
     }

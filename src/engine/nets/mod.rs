@@ -7,6 +7,7 @@ pub mod ops;
 pub mod params;
 pub mod plain;
 pub mod pool;
+pub mod profile;
 pub mod resnet;
 pub mod transformer;
 pub mod unet;

@@ -3,6 +3,7 @@
 
 use super::ops::Pass;
 use super::pool::Buffer;
+use super::profile::Kind;
 use crate::engine::interrupt::Interrupt;
 use crate::engine::kernels::attention::{self, KeyShape, PackedKv};
 use crate::engine::kernels::element::{Data, DataMut, Rows};
@@ -195,7 +196,8 @@ impl Map {
         let data = self.data()?;
         Self::build(pass, self.dims(), format, |buffer| {
             let out = output(buffer, format, self.rows(), self.channels);
-            pointwise::map(out, data, self.channels, function, None, isa, &pass.stop())
+            let work = || pointwise::map(out, data, self.channels, function, None, isa, &pass.stop());
+            pass.timed(Kind::Pointwise, 0.0, work)
         })
     }
 
@@ -204,7 +206,7 @@ impl Map {
         let (a, b) = (self.data()?, other.data()?);
         Self::build(pass, self.dims(), self.format, |buffer| {
             let out = output(buffer, self.format, self.rows(), self.channels);
-            pointwise::add(out, a, b, self.channels, isa, &pass.stop())
+            pass.timed(Kind::Pointwise, 0.0, || pointwise::add(out, a, b, self.channels, isa, &pass.stop()))
         })
     }
 
@@ -213,15 +215,17 @@ impl Map {
         let other = other.to_format(pass, self.format, isa)?;
         let (a, b) = (self.channels, other.channels);
         let dims = [self.batch, self.height, self.width, a + b];
-        Self::build(pass, dims, self.format, |buffer| match self.format {
-            Format::F32 => {
-                let parts = [(self.buffer.values(), a), (other.buffer.values(), b)];
-                layout::concat::<f32>(buffer.values_mut(), &parts, &pass.stop())
-            }
-            Format::Bf16 | Format::Bytes => {
-                let parts = [(self.buffer.values(), a), (other.buffer.values(), b)];
-                layout::concat::<u16>(buffer.values_mut(), &parts, &pass.stop())
-            }
+        Self::build(pass, dims, self.format, |buffer| {
+            pass.timed(Kind::Pointwise, 0.0, || match self.format {
+                Format::F32 => {
+                    let parts = [(self.buffer.values(), a), (other.buffer.values(), b)];
+                    layout::concat::<f32>(buffer.values_mut(), &parts, &pass.stop())
+                }
+                Format::Bf16 | Format::Bytes => {
+                    let parts = [(self.buffer.values(), a), (other.buffer.values(), b)];
+                    layout::concat::<u16>(buffer.values_mut(), &parts, &pass.stop())
+                }
+            })
         })
     }
 }
@@ -308,7 +312,9 @@ impl Product {
         let shift = tail.shift.map(|shift| shift.to_format(pass, Format::F32, isa)).transpose()?;
         let shift = shift.as_ref().map(|shift| shift.buffer.values::<f32>());
         let stop = pass.stop();
-        Map::build(pass, dims, format, |buffer| match format {
+        let kind = if geometry.kernel > 1 { Kind::Convolution } else { Kind::Linear };
+        let operations = 2.0 * (geometry.out_rows() * weights.k() * weights.n()) as f64 * geometry.kernel.pow(2) as f64;
+        let build = |buffer: &mut Buffer| match format {
             Format::F32 => {
                 let residual = residual.as_ref().map(|map| map.buffer.values::<f32>());
                 let epilogue = self.epilogue(shift, residual);
@@ -321,7 +327,8 @@ impl Product {
                 let out = Out::rows(buffer.values_mut::<bf16>(), self.weights.out_columns());
                 packed::conv(out, x.input(), weights, geometry, &epilogue, isa, &stop)
             }
-        })
+        };
+        Map::build(pass, dims, format, |buffer| pass.timed(kind, operations, || build(buffer)))
     }
 
     fn epilogue<'a, O>(&'a self, shift: Option<&'a [f32]>, residual: Option<&'a [O]>) -> Epilogue<'a, O> {
@@ -346,7 +353,8 @@ pub fn group_norm(pass: &Pass, x: &Map, norm: &Groups<'_>, format: Format, isa: 
     let norm = norm::GroupNorm { groups, eps, weight, bias, silu, factor: None };
     Map::build(pass, x.dims(), format, |buffer| {
         let out = output(buffer, format, x.rows(), x.channels);
-        norm::group_norm(out, &parts, (x.batch, x.height * x.width), norm, isa, &pass.stop())
+        let work = || norm::group_norm(out, &parts, (x.batch, x.height * x.width), norm, isa, &pass.stop());
+        pass.timed(Kind::Norm, 0.0, work)
     })
 }
 
@@ -361,36 +369,36 @@ pub fn layer_norm(
     let data = x.data()?;
     Map::build(pass, x.dims(), format, |buffer| {
         let out = output(buffer, format, x.rows(), x.channels);
-        norm::layer_norm(out, data, parameters, eps, None, isa, &pass.stop())
+        pass.timed(Kind::Norm, 0.0, || norm::layer_norm(out, data, parameters, eps, None, isa, &pass.stop()))
     })
 }
 
 /// Keys and values, the columns from `first.0` and `first.1` of the rows of `x`, packed for [`attend`].
 pub fn keys_and_values(
+    pass: &Pass,
     x: (&Map, &Map),
     first: (usize, usize),
     (heads, width): (usize, usize),
     hidden: Option<&[bool]>,
     scheme: Scheme,
 ) -> Result<PackedKv, Interrupt> {
-    let rows = |map: &'_ Map, first: usize| -> Result<(usize, usize, usize), Interrupt> {
-        Ok((first, map.channels, map.rows()))
-    };
-    let ((k_first, k_stride, _), (v_first, v_stride, _)) = (rows(x.0, first.0)?, rows(x.1, first.1)?);
-    let k = Rows { data: x.0.data()?, first: k_first, stride: k_stride };
-    let v = Rows { data: x.1.data()?, first: v_first, stride: v_stride };
+    let k = Rows { data: x.0.data()?, first: first.0, stride: x.0.channels };
+    let v = Rows { data: x.1.data()?, first: first.1, stride: x.1.channels };
     let shape = KeyShape { batch: x.0.batch, keys: x.0.height * x.0.width, heads, width };
-    Ok(PackedKv::new((k, v), shape, hidden, scheme.attention(), scheme.isa))
+    let work = || PackedKv::new((k, v), shape, hidden, scheme.attention(), scheme.isa);
+    Ok(pass.timed(Kind::Packing, 0.0, work))
 }
 
 /// Attention of the queries in the first columns of `q` to keys and values.
 pub fn attend(pass: &Pass, q: &Map, kv: &PackedKv, channels: usize, causal: bool) -> Result<Map, Interrupt> {
+    let operations = 4.0 * (q.rows() * kv.keys() * channels) as f64;
     let rows = Rows { data: q.data()?, first: 0, stride: q.channels };
     Map::build(pass, [q.batch, q.height, q.width, channels], q.format, |buffer| {
         let out = match q.format {
             Format::F32 => DataMut::F32(buffer.values_mut()),
             Format::Bf16 | Format::Bytes => DataMut::Bf16(buffer.values_mut()),
         };
-        attention::attention(out, rows, kv, q.height * q.width, causal, &pass.stop())
+        let work = || attention::attention(out, rows, kv, q.height * q.width, causal, &pass.stop());
+        pass.timed(Kind::Attention, operations, work)
     })
 }

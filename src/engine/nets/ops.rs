@@ -4,29 +4,42 @@
 use super::native::{self, Map, Scheme};
 use super::plain;
 use super::pool::Pool;
+use super::profile::{Kind, Profile};
 use crate::engine::interrupt::Interrupt;
 use crate::engine::kernels::attention::PackedKv;
 use crate::engine::kernels::pointwise::Function;
 use crate::recipe::Cancel;
 use candle_core::{D, DType, Device, Storage, Tensor};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The runs of a job through networks: the flag that ends them early, and memory that each finds ready from the last.
 #[derive(Clone, Default)]
 pub struct Pass {
     pub cancel: Cancel,
     pub pool: Arc<Pool>,
+    /// Where the time goes, if somebody asks.
+    pub profile: Option<Arc<Profile>>,
 }
 
 impl Pass {
     pub fn new(cancel: Cancel) -> Self {
-        Self { cancel, pool: Arc::default() }
+        Self { cancel, ..Self::default() }
     }
 
     /// # Errors
     /// [`Interrupt::Cancelled`] if the job was asked to stop.
     pub fn check(&self) -> Result<(), Interrupt> {
         if self.cancel.is_requested() { Err(Interrupt::Cancelled) } else { Ok(()) }
+    }
+
+    /// Does `work` of so many floating-point operations, on the profile's account.
+    pub fn timed<R>(&self, kind: Kind, operations: f64, work: impl FnOnce() -> R) -> R {
+        let Some(profile) = &self.profile else { return work() };
+        let began = Instant::now();
+        let result = work();
+        profile.note(kind, began.elapsed(), operations);
+        result
     }
 
     /// What kernels ask.
@@ -221,7 +234,7 @@ impl KeysValues {
         match (k, v, place) {
             (Feature::Native(k), Feature::Native(v), Place::Native(scheme)) => {
                 let heads = (heads, k.channels / heads.max(1));
-                Ok(Self::Native(native::keys_and_values((k, v), (0, 0), heads, None, scheme)?))
+                Ok(Self::Native(native::keys_and_values(pass, (k, v), (0, 0), heads, None, scheme)?))
             }
             (Feature::Plain(k), Feature::Plain(v), _) => Ok(Self::Plain(k.clone(), v.clone())),
             _ => Err(mixed()),
@@ -257,7 +270,7 @@ pub fn attend_to_each_other(
         (Feature::Native(x), Place::Native(scheme)) => {
             let channels = x.channels / 3;
             let first = (channels, 2 * channels);
-            let kv = native::keys_and_values((x, x), first, (heads, channels / heads.max(1)), hidden, scheme)?;
+            let kv = native::keys_and_values(pass, (x, x), first, (heads, channels / heads.max(1)), hidden, scheme)?;
             Ok(Feature::Native(native::attend(pass, x, &kv, channels, false)?))
         }
         (Feature::Plain(x), _) => {

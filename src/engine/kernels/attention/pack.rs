@@ -120,6 +120,11 @@ impl PackedKv {
         packed
     }
 
+    /// Keys of each of the batch, hidden ones counted.
+    pub fn keys(&self) -> usize {
+        self.shape.keys
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         4 * (self.keys.len() + self.values.len())

@@ -292,7 +292,14 @@ fn smoothing_tames_outlier_channels() {
             let mut quantised = Quantised::new();
             quantised.fill(&x, k, packed.smooth(), isa);
             let mut out = vec![f32::NAN; m * n];
-            assert!(linear(Out::rows(&mut out, n), Input::Int8(&quantised), &packed, &Epilogue::default(), isa, GO_ON));
+            assert!(linear(
+                Out::rows(&mut out, n),
+                Input::Int8(quantised.view()),
+                &packed,
+                &Epilogue::default(),
+                isa,
+                GO_ON
+            ));
             let wrong: f64 = out.iter().zip(&exact).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum();
             (wrong / exact.iter().map(|b| b * b).sum::<f64>()).sqrt()
         };
