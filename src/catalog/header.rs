@@ -177,6 +177,11 @@ impl WeightsSet {
         self.files.iter().any(|f| f.contains(name))
     }
 
+    /// Lets go of the files' pages that lie in memory.
+    pub fn release(&self) {
+        self.files.iter().for_each(|file| release(&file.map));
+    }
+
     /// As [`WeightsFile::tensor`], in any of the files.
     ///
     /// # Errors
@@ -192,6 +197,23 @@ impl WeightsSet {
 fn absent(name: &str, path: &Path) -> Problem {
     let problem = Problem::new(ProblemKind::WeightsMismatch).with("tensor", name).with("expected", name);
     problem.with("found", "-").at(path).detail(format!("there is no tensor {name}"))
+}
+
+/// Lets go of a map's pages that lie in memory: what is read again comes from the file again. They would count as this
+/// process's memory, though everything of worth in them has been copied.
+#[allow(unsafe_code)]
+pub(super) fn release(map: &Mmap) {
+    #[cfg(unix)]
+    // SAFETY: the map is shared with its file and never written, so its content is the same after as before.
+    let done = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    #[cfg(not(unix))]
+    let done: std::io::Result<()> = {
+        let _ = map;
+        Ok(())
+    };
+    if let Err(error) = done {
+        tracing::debug!(%error, "pages are kept");
+    }
 }
 
 /// Maps a whole file for reading.

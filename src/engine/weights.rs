@@ -12,6 +12,7 @@ use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a family needs to read a model: where to put it, in which format, whom to tell.
 pub struct Loader<'a> {
@@ -91,6 +92,7 @@ impl Loader<'_> {
         })?;
         Ok(Weights {
             origin: Origin::Files(set),
+            held: AtomicUsize::new(0),
             device: self.device.clone(),
             place: self.place(part),
             cancel: self.cancel.clone(),
@@ -105,9 +107,14 @@ enum Origin {
     Drawn,
 }
 
+/// So many bytes of a file are looked at before its pages are let go.
+const HELD: usize = 128 << 20;
+
 /// The parameters of one part.
 pub struct Weights {
     origin: Origin,
+    /// Bytes of the files that were given out since pages were let go.
+    held: AtomicUsize,
     device: Device,
     place: Place,
     cancel: Cancel,
@@ -116,7 +123,13 @@ pub struct Weights {
 impl Weights {
     /// Random parameters of any name and shape on the processor, for measurements.
     pub fn drawn(scheme: Scheme, cancel: Cancel) -> Self {
-        Self { origin: Origin::Drawn, device: Device::Cpu, place: Place::Native(scheme), cancel }
+        Self {
+            origin: Origin::Drawn,
+            held: AtomicUsize::new(0),
+            device: Device::Cpu,
+            place: Place::Native(scheme),
+            cancel,
+        }
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -154,7 +167,12 @@ impl Weights {
         if !set.contains(name) {
             return Err(mismatch("-"));
         }
+        if self.held.load(Ordering::Relaxed) > HELD {
+            set.release();
+            self.held.store(0, Ordering::Relaxed);
+        }
         let view = set.tensor(name)?;
+        self.held.fetch_add(view.bytes.len(), Ordering::Relaxed);
         if view.shape != shape {
             return Err(mismatch(&format!("{:?}", view.shape)));
         }
