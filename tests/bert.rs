@@ -29,6 +29,7 @@ fn ours_is_candles() {
     let mut loader = Loader {
         device: device.clone(),
         precision: Precision::F32,
+        by_candle: false,
         cache: cache.path(),
         cancel: Cancel::new(),
         report: &mut report,

@@ -102,6 +102,7 @@ impl CandleGenerator {
             let mut loader = Loader {
                 device: self.device.clone(),
                 precision: recipe.precision,
+                by_candle: false,
                 cache: &self.folders.cache,
                 cancel: cancel.clone(),
                 report: &mut report,

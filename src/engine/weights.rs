@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Loader<'a> {
     pub device: Device,
     pub precision: Precision,
+    /// Networks are computed by candle on the processor, too: for tests that hold our kernels and that way together.
+    pub by_candle: bool,
     /// Folder of the converted pickles.
     pub cache: &'a Path,
     pub cancel: Cancel,
@@ -60,7 +62,7 @@ impl Loader<'_> {
     /// Where and how a part computes. Only the UNet, which runs many times, is worth less than what its activations
     /// are; a text is worth f32.
     fn place(&self, part: &str) -> Place {
-        if !self.device.is_cpu() {
+        if !self.device.is_cpu() || self.by_candle {
             return Place::Plain(match effective(self.precision, &self.device) {
                 Precision::F32 => DType::F32,
                 Precision::Bf16 => DType::BF16,

@@ -1,21 +1,28 @@
 """Asks the shipped model for held-out scenes, and the judge what it sees:
 
     python evaluate.py FOLDER JUDGE_CHECKPOINT OUT.json [--count 500] [--sheet contact-sheet.png]
+    python evaluate.py FOLDER JUDGE_CHECKPOINT OUT.json --guidances 3.5 --program danqing --options "--precision int8"
 
 FOLDER is the diffusers folder as it ships. First each guidance is tried on captions of other held-out scenes, then the
 best one (by the mean of subject, colour, time and season) on those that count. `shuffled` compares the pictures with the captions of
-other pictures: what chance alone would give.
+other pictures: what chance alone would give. With --program the pictures are painted by danqing, with the options given.
 """
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import shlex
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.multiprocessing as multiprocessing
+from PIL import Image
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from transformers import BertModel
 
@@ -81,6 +88,22 @@ def draw_all(pool: multiprocessing.Pool, folder: Path, texts: list[str], guidanc
     return np.concatenate(list(pool.imap(_draw_part, tasks)))
 
 
+def paint_all(program: str, options: str, folder: Path, texts: list[str], guidance: float) -> np.ndarray:
+    """Pictures for all texts, painted by danqing, one process and one thread each."""
+    with tempfile.TemporaryDirectory() as place:
+        def paint(task: tuple[int, str]) -> np.ndarray:
+            index, text = task
+            picture = Path(place, f"{index}.png")
+            how = ["--steps", str(STEPS), "--sampler", "dpmpp-2m", "--guidance", str(guidance), *shlex.split(options)]
+            what = [program, "paint", text, "-o", str(picture), "--model", str(folder), "--seed", str(SEED + index)]
+            environment = {**os.environ, "RAYON_NUM_THREADS": "1"}
+            subprocess.run([*what, *how], check=True, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            return np.asarray(Image.open(picture).convert("RGB"))
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.stack(list(pool.map(paint, enumerate(texts))))
+
+
 def asked(count: int, seed: int) -> tuple[list[str], torch.Tensor]:
     """Captions of held-out scenes, and the classes that the judge should find, (count, attributes)."""
     rng = random.Random(seed)
@@ -103,6 +126,8 @@ def main() -> None:
     parser.add_argument("--guidances", type=float, nargs="+", default=[2.0, 3.0, 4.5, 6.0])
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--program")
+    parser.add_argument("--options", default="")
     arguments = parser.parse_args()
 
     texts, wanted = asked(arguments.count, SEED)
@@ -117,7 +142,11 @@ def main() -> None:
         best = max(trials, key=lambda guidance: score(trials[guidance])) if trials else arguments.guidances[0]
         if arguments.sheet:
             write_sheet(str(arguments.sheet), draw_all(pool, arguments.folder, list(SHEET), best), columns=6)
-        found = verdicts(judge, draw_all(pool, arguments.folder, texts, best))
+        if arguments.program:
+            pictures = paint_all(arguments.program, arguments.options, arguments.folder, texts, best)
+        else:
+            pictures = draw_all(pool, arguments.folder, texts, best)
+        found = verdicts(judge, pictures)
     result = accuracies(found, wanted)
     report = dict(
         captions=len(texts), steps=STEPS, sampler="DPM-Solver++ 2M", guidance=best, accuracy=result,

@@ -1,4 +1,4 @@
-//! Moves of memory, of elements of any kind: NCHW to NHWC and back, nearest upsampling, joining by channels.
+//! Moves of memory, of elements of any kind: NCHW to NHWC and back, joining by channels.
 
 use crate::engine::kernels::Stop;
 use rayon::prelude::*;
@@ -50,37 +50,6 @@ pub fn transpose<T: Copy + Send + Sync>(
     !stop()
 }
 
-/// Doubles height and width of [images·height, width, channels] by repeating pixels.
-pub fn upsample_nearest_2x<T: Copy + Send + Sync>(
-    out: &mut [T],
-    x: &[T],
-    (width, channels): (usize, usize),
-    stop: Stop<'_>,
-) -> bool {
-    let line = width * channels;
-    assert!(out.len() == 4 * x.len(), "upsampling: result of another size");
-    if line == 0 || x.is_empty() {
-        return !stop();
-    }
-    assert!(x.len().is_multiple_of(line), "upsampling: lines are not whole");
-    let lines = rows_of(4 * line * size_of::<T>());
-    out.par_chunks_mut(4 * line * lines).zip(x.par_chunks(line * lines)).for_each(|(out, x)| {
-        if stop() {
-            return;
-        }
-        for (pair, x) in out.chunks_exact_mut(4 * line).zip(x.chunks_exact(line)) {
-            let (first, second) = pair.split_at_mut(2 * line);
-            for (two, pixel) in first.chunks_exact_mut(2 * channels).zip(x.chunks_exact(channels)) {
-                let (left, right) = two.split_at_mut(channels);
-                left.copy_from_slice(pixel);
-                right.copy_from_slice(pixel);
-            }
-            second.copy_from_slice(first);
-        }
-    });
-    !stop()
-}
-
 /// Joins rows side by side: each part is rows of so many columns.
 pub fn concat<T: Copy + Send + Sync>(out: &mut [T], parts: &[(&[T], usize)], stop: Stop<'_>) -> bool {
     let columns: usize = parts.iter().map(|p| p.1).sum();
@@ -127,17 +96,6 @@ mod tests {
     }
 
     #[test]
-    fn upsampling_repeats_each_pixel_four_times() {
-        let x: Vec<u16> = (0..2 * 3 * 5 * 7).collect();
-        let mut out = vec![0; x.len() * 4];
-        assert!(upsample_nearest_2x(&mut out, &x, (5, 7), GO));
-        for (i, v) in out.iter().enumerate() {
-            let (line, column, channel) = (i / 70, i / 7 % 10, i % 7);
-            assert_eq!(*v, x[(line / 2 * 5 + column / 2) * 7 + channel]);
-        }
-    }
-
-    #[test]
     fn parts_lie_side_by_side() {
         let mut out = [0u8; 12];
         assert!(concat(&mut out, &[(&[1, 2, 3, 4, 5, 6, 7, 8], 2), (&[11, 12, 13, 14], 1)], GO));
@@ -147,7 +105,6 @@ mod tests {
     #[test]
     fn a_request_to_stop_is_honoured() {
         assert!(!transpose(&mut [0; 4], &[1; 4], (2, 2), &|| true));
-        assert!(!upsample_nearest_2x(&mut [0; 4], &[1], (1, 1), &|| true));
         assert!(!concat(&mut [0; 2], &[(&[1, 2], 1)], &|| true));
     }
 }

@@ -1,6 +1,6 @@
 //! Rows as the next kernel wants them: f32, bf16, or bytes with a scale and an offset a row.
 
-use super::element::{Float, round16};
+use super::element::round16;
 use super::packed::quantise::quantise_rows;
 use super::vectorise::dispatch;
 use super::{Isa, Stop};
@@ -110,14 +110,6 @@ pub fn emit(
 pub fn narrow(out: &mut [bf16], x: &[f32]) {
     for (o, &v) in out.iter_mut().zip(x) {
         *o = bf16::from_bits(round16(v));
-    }
-}
-
-/// To f32.
-#[inline(always)]
-pub fn widen<E: Float>(out: &mut [f32], x: &[E]) {
-    for (o, &v) in out.iter_mut().zip(x) {
-        *o = v.to_f32();
     }
 }
 

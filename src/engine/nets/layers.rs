@@ -206,11 +206,11 @@ pub struct Linear {
 
 impl Linear {
     pub fn load(p: &Params<'_>, input: usize, output: usize) -> Result<Self, Problem> {
-        Self::load_joined(&[p.clone()], input, output, true)
+        Self::load_joined(std::slice::from_ref(p), input, output, true)
     }
 
     pub fn load_without_bias(p: &Params<'_>, input: usize, output: usize) -> Result<Self, Problem> {
-        Self::load_joined(&[p.clone()], input, output, false)
+        Self::load_joined(std::slice::from_ref(p), input, output, false)
     }
 
     /// Layers that read the same, as one whose results lie side by side; each has `output` results.

@@ -201,15 +201,6 @@ impl Map {
         })
     }
 
-    /// The sum of two maps of one size.
-    pub fn plus(&self, pass: &Pass, other: &Self, isa: Isa) -> Result<Self, Interrupt> {
-        let (a, b) = (self.data()?, other.data()?);
-        Self::build(pass, self.dims(), self.format, |buffer| {
-            let out = output(buffer, self.format, self.rows(), self.channels);
-            pass.timed(Kind::Pointwise, 0.0, || pointwise::add(out, a, b, self.channels, isa, &pass.stop()))
-        })
-    }
-
     /// Channels of both, side by side.
     pub fn beside(&self, pass: &Pass, other: &Self, isa: Isa) -> Result<Self, Interrupt> {
         let other = other.to_format(pass, self.format, isa)?;

@@ -184,16 +184,6 @@ impl Feature {
         }
     }
 
-    /// The sum of two of one size.
-    pub fn plus(&self, pass: &Pass, other: &Self, place: Place) -> Result<Self, Interrupt> {
-        pass.check()?;
-        match (self, other, place) {
-            (Self::Native(a), Self::Native(b), Place::Native(scheme)) => Ok(Self::Native(a.plus(pass, b, scheme.isa)?)),
-            (Self::Plain(a), Self::Plain(b), _) => Ok(Self::Plain((a + b)?)),
-            _ => Err(mixed()),
-        }
-    }
-
     pub fn activated(&self, pass: &Pass, function: Activation, place: Place) -> Result<Self, Interrupt> {
         pass.check()?;
         match (self, place) {
