@@ -39,6 +39,7 @@ fn main() -> ExitCode {
             let tools = cli::Tools {
                 generator: &move || Ok(Box::new(CandleGenerator::new(build.clone())) as Box<dyn Generator>),
                 family: &|model: &Path| folders.family(model),
+                bench: &engine::bench::run,
                 cancel,
                 language,
             };

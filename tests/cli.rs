@@ -1,15 +1,16 @@
 //! `danqing paint` from the arguments to the files, with a generator that needs no model.
 
 use danqing::base::{Extent, Problem, ProblemKind};
-use danqing::cli::arguments::{Command, Paint, read};
-use danqing::cli::{Tools, inspect, paint, run};
+use danqing::cli::arguments::{Bench, Command, Paint, read};
+use danqing::cli::{Tools, bench, inspect, paint, run};
 use danqing::imaging::Pixmap;
 use danqing::imaging::png_text::{read_texts, write_png};
 use danqing::imaging::read::read_picture;
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
+use danqing::recipe::bench::{BenchOptions, BenchReport, Figure, Measure, Task, Tell};
 use danqing::recipe::metadata::from_texts;
-use danqing::recipe::{Cancel, Generator, SamplerId};
+use danqing::recipe::{Cancel, Generator, Precision, SamplerId};
 use danqing::words::Language;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ impl Studio {
         };
         let family = |_: &Path| Ok(fake_family());
         let cancel = self.cancel.clone();
-        work(&Tools { generator: &generator, family: &family, cancel, language: Language::ZhCn })
+        work(&Tools { generator: &generator, family: &family, bench: &few_figures, cancel, language: Language::ZhCn })
     }
 
     /// The command for a picture of 64×128 in 4 steps; `PATH:` at the beginning of a word stands for the folder.
@@ -82,6 +83,24 @@ impl Studio {
         let pixels = colour.repeat(extent.area() as usize);
         write_png(&self.path(name), &Pixmap::from_rgba(extent, pixels).unwrap(), &[]).unwrap();
     }
+}
+
+/// Measures one thing, and a second one unless it was asked to stop.
+fn few_figures(
+    options: &BenchOptions,
+    cancel: &Cancel,
+    report: &mut BenchReport,
+    tell: Tell<'_>,
+) -> Result<(), Problem> {
+    for measure in [Measure::Peak, Measure::UnetPass] {
+        let task = Task::new(measure, Precision::F32, 2);
+        tell(&task);
+        report.figures.extend(Figure::new(task, vec![1.5; options.repeats]));
+        if cancel.is_requested() {
+            return Err(Problem::new(ProblemKind::Cancelled));
+        }
+    }
+    Ok(())
 }
 
 const SMALL: [&str; 4] = ["--width", "64", "--height", "128"];
@@ -253,4 +272,56 @@ fn previews_and_timings() {
     assert_eq!(keys, expected);
     assert_eq!(value["step_s"].as_array().unwrap().len(), 4);
     assert_eq!(value["precision"], "f32");
+}
+
+/// Runs `danqing bench` with two repeats into a file, and reads it again.
+fn benched(studio: &Studio, model: &str) -> (Result<(), Problem>, BenchReport) {
+    let json = studio.path("快.json");
+    let args = Bench { quick: true, full: false, repeats: 2, json: Some(json.clone()), model: model.into() };
+    let result = studio.with_tools(|tools| bench::run(&args, tools));
+    (result, serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap())
+}
+
+#[test]
+fn a_bench_is_written_with_a_picture_of_the_model() {
+    let studio = Studio::new(FakeGenerator::new());
+    let (result, report) = benched(&studio, "小图");
+    result.unwrap();
+    let measures: Vec<_> = report.figures.iter().map(|figure| (figure.task.measure, figure.runs)).collect();
+    let expected = [(Measure::Peak, 2), (Measure::UnetPass, 2), (Measure::PictureFirst, 1), (Measure::Picture, 2)];
+    assert_eq!(measures, expected);
+    assert!(report.complete && report.figures.iter().all(|figure| figure.median > 0.0));
+    assert_eq!((studio.built.get(), studio.files().len()), (1, 1));
+}
+
+#[test]
+fn a_bench_that_is_stopped_keeps_what_it_has() {
+    let studio = Studio::new(FakeGenerator::new());
+    studio.cancel.request();
+    let (result, report) = benched(&studio, "小图");
+    assert!(result.unwrap_err().is_cancelled());
+    assert!(!report.complete);
+    assert_eq!((report.figures.len(), studio.built.get()), (1, 0));
+}
+
+#[test]
+fn a_bench_needs_no_model_unless_one_is_named() {
+    let studio = Studio::new(FakeGenerator::new());
+    for (model, expected) in [("xiaotu", None), ("没有", Some(ProblemKind::ModelMissing))] {
+        let json = studio.path("快.json");
+        let args = Bench { quick: true, full: false, repeats: 1, json: Some(json), model: model.into() };
+        let none = |model: &Path| Err(Problem::new(ProblemKind::ModelMissing).with("model", model.display()));
+        let result = studio.with_tools(|tools| {
+            let tools = Tools { family: &none, cancel: Cancel::new(), ..*tools };
+            bench::run(&args, &tools)
+        });
+        assert_eq!(result.err().map(|problem| problem.kind), expected, "{model}");
+    }
+    assert_eq!(studio.built.get(), 0);
+    let nowhere =
+        Bench {
+            quick: true, full: false, repeats: 1, json: Some(studio.path("没有/快.json")), model: "小图".into()
+        };
+    let result = studio.with_tools(|tools| bench::run(&nowhere, tools));
+    assert_eq!(result.unwrap_err().kind, ProblemKind::Unwritable, "before anything is measured");
 }

@@ -4,6 +4,7 @@ pub mod affine;
 pub mod files;
 pub mod geometry;
 pub mod id;
+pub mod machine;
 pub mod problem;
 
 pub use affine::Affine;

@@ -1,5 +1,6 @@
 //! What may be written after `danqing` on the command line.
 
+use super::bench::OWN_MODEL;
 use crate::recipe::{NoiseSource, Precision, Preset, SamplerId, ScheduleId};
 use crate::words::{Language, text};
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -21,6 +22,7 @@ pub struct Arguments {
 pub enum Command {
     Paint(Box<Paint>),
     Inspect(Inspect),
+    Bench(Bench),
 }
 
 /// `danqing paint`. Where a value is absent, the preset's or the model's own is taken.
@@ -30,7 +32,7 @@ pub struct Paint {
     pub prompt: String,
     #[arg(short, long, value_name = "OUT.png")]
     pub output: PathBuf,
-    #[arg(long, value_name = "NAME|PATH", default_value = "xiaotu")]
+    #[arg(long, value_name = "NAME|PATH", default_value = OWN_MODEL)]
     pub model: PathBuf,
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub negative: String,
@@ -84,6 +86,21 @@ pub struct Inspect {
     pub file: PathBuf,
 }
 
+/// `danqing bench`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Bench {
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+    #[arg(long)]
+    pub full: bool,
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeats: u32,
+    #[arg(long, value_name = "FILE.json")]
+    pub json: Option<PathBuf>,
+    #[arg(long, value_name = "NAME|PATH", default_value = OWN_MODEL)]
+    pub model: PathBuf,
+}
+
 /// Reads the command line (the program's name first); the help is in `language`.
 ///
 /// # Errors
@@ -106,6 +123,7 @@ pub fn command(language: Language) -> clap::Command {
             explain(c, PAINT, language)
         })
         .mut_subcommand("inspect", |c| explain(c.about(text(language, "cli-about-inspect")), INSPECT, language))
+        .mut_subcommand("bench", |c| explain(c.about(text(language, "cli-about-bench")), BENCH, language))
 }
 
 /// Gives the arguments their help. A message's id is `cli-arg-` and the argument's own, with `-` for `_`.
@@ -145,6 +163,8 @@ const PAINT: &[&str] = &[
 ];
 
 const INSPECT: &[&str] = &["cli-arg-file"];
+
+const BENCH: &[&str] = &["cli-arg-quick", "cli-arg-full", "cli-arg-repeats", "cli-arg-json", "cli-arg-model"];
 
 /// A parser for one of `keys`, which `find` knows.
 fn one_of<T: Clone + Send + Sync + 'static>(
@@ -229,6 +249,26 @@ mod tests {
         assert_eq!(paint.sampler, Some(SamplerId::DpmPp2MSde));
         assert_eq!(paint.schedule, Some(ScheduleId::AlignYourSteps));
         assert_eq!((paint.precision, paint.noise), (Precision::Bf16, NoiseSource::TorchCuda));
+    }
+
+    #[test]
+    fn a_bench_is_usual_unless_told() {
+        let bench = |words: &[&str]| {
+            let words = ["danqing", "bench"].iter().chain(words);
+            read(words, Language::ZhCn).map(|arguments| match arguments.command {
+                Some(Command::Bench(bench)) => bench,
+                other => panic!("{other:?}"),
+            })
+        };
+        let usual = Bench { quick: false, full: false, repeats: 5, json: None, model: "xiaotu".into() };
+        assert_eq!(bench(&[]).unwrap(), usual);
+        let words = ["--full", "--repeats", "9", "--json", "快.json", "--model", "/模型/太乙"];
+        let full =
+            Bench { full: true, repeats: 9, json: Some("快.json".into()), model: "/模型/太乙".into(), ..usual };
+        assert_eq!(bench(&words).unwrap(), full);
+        for words in [&["--quick", "--full"][..], &["--repeats", "0"], &["xiaotu"]] {
+            assert!(bench(words).is_err(), "{words:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The same engine without a window: `danqing paint` and `danqing inspect`. The engine itself is handed in.
+//! The same engine without a window: `danqing paint`, `danqing inspect` and `danqing bench`. The engine itself is handed in.
 
 pub mod arguments;
+pub mod bench;
 pub mod inspect;
 pub mod paint;
 pub mod pictures;
@@ -8,11 +9,15 @@ pub mod progress_bar;
 pub mod report;
 
 use crate::base::Problem;
+use crate::recipe::bench::{BenchOptions, BenchReport, Tell};
 use crate::recipe::{Cancel, FamilyInfo, Generator};
 use crate::words::Language;
 use arguments::Command;
 use std::path::Path;
 use std::process::ExitCode;
+
+/// Measures as the options say, until the flag is set. What was measured before a problem is in the report.
+pub type Bench = dyn Fn(&BenchOptions, &Cancel, &mut BenchReport, Tell<'_>) -> Result<(), Problem>;
 
 /// What the commands need from outside.
 pub struct Tools<'a> {
@@ -20,6 +25,8 @@ pub struct Tools<'a> {
     pub generator: &'a dyn Fn() -> Result<Box<dyn Generator>, Problem>,
     /// The facts of a model's family, by the model's name or path.
     pub family: &'a dyn Fn(&Path) -> Result<FamilyInfo, Problem>,
+    /// Measures the networks, into the report.
+    pub bench: &'a Bench,
     /// Stops the job when it is set from another thread.
     pub cancel: Cancel,
     pub language: Language,
@@ -30,6 +37,7 @@ pub struct Tools<'a> {
 pub fn run(command: &Command, tools: &Tools) -> ExitCode {
     let result = match command {
         Command::Paint(paint) => paint::run(paint, tools),
+        Command::Bench(bench) => bench::run(bench, tools),
         Command::Inspect(inspect) => inspect::run(inspect, tools.language),
     };
     match result {

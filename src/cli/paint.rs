@@ -108,7 +108,8 @@ fn try_places(args: &Paint) -> Result<(), Problem> {
     Ok(())
 }
 
-fn try_file(path: &Path) -> Result<(), Problem> {
+/// Makes sure that a file of this name can be written.
+pub(super) fn try_file(path: &Path) -> Result<(), Problem> {
     let refuse = |detail: &dyn std::fmt::Display| Problem::new(ProblemKind::Unwritable).at(path).detail(detail);
     if path.is_dir() {
         return Err(refuse(&"a folder has this name"));

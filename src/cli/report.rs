@@ -1,11 +1,11 @@
 //! What the command line says, in the language of the person: notices and errors on stderr, results on stdout.
 
+use crate::base::machine::peak_rss_mb;
 use crate::base::{Extent, Problem, Severity};
 use crate::recipe::{Phase, Timings};
 use crate::words::{Language, ProblemText, problem_text, text, text_with};
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::Path;
 
 /// Writes a line to stderr. A closed stderr is no reason to stop.
 pub fn notice(text: &str) {
@@ -102,14 +102,6 @@ pub fn timings_json(timings: &Timings) -> Value {
         "precision": timings.precision,
         "threads": timings.threads,
     })
-}
-
-/// Peak resident memory of this process in MiB: `VmHWM` of Linux's procfs.
-fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string(Path::new("/proc/self/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The only floor that knows candle: networks, samplers, and [`CandleGenerator`] behind the port of
 //! [`crate::recipe::generator`].
 
+pub mod bench;
 pub mod denoiser;
 pub mod emphasis;
 pub mod families;

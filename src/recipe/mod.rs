@@ -1,5 +1,6 @@
 //! A request as a value: everything that determines a picture, the port to the engine, and the text in PNG files.
 
+pub mod bench;
 pub mod check;
 pub mod family;
 pub mod generator;

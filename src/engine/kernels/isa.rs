@@ -61,6 +61,17 @@ impl Isa {
         self == Self::Portable
     }
 
+    /// Its name for people.
+    pub fn title(self) -> String {
+        let family = match self {
+            Self::Portable => std::env::consts::ARCH,
+            Self::Avx2 { .. } => "AVX2",
+            Self::Avx512 { .. } => "AVX-512",
+        };
+        let more = [(self.has_bf16(), " BF16"), (self.has_vnni(), " VNNI")];
+        more.into_iter().filter(|(has, _)| *has).fold(family.to_owned(), |title, (_, word)| title + word)
+    }
+
     /// Products of pairs of bf16.
     pub fn has_bf16(self) -> bool {
         matches!(self, Self::Avx512 { bf16: true, .. })
@@ -104,5 +115,11 @@ mod tests {
         assert_eq!(all.last(), Some(&Isa::Portable));
         assert_eq!(all[0], Isa::best());
         assert!(all.iter().all(|isa| isa.is_available() && Isa::Portable.reads(isa.panel())));
+    }
+
+    #[test]
+    fn titles_name_what_there_is() {
+        assert_eq!(Isa::Avx512 { bf16: true, vnni: true }.title(), "AVX-512 BF16 VNNI");
+        assert_eq!(Isa::Avx2 { vnni: false }.title(), "AVX2");
     }
 }
