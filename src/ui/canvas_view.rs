@@ -4,7 +4,7 @@ use super::icons::{Icon, seal};
 use super::textures::Textures;
 use super::theme::{BODY, GRID, RADIUS, SMALL, TITLE, Tokens, VERSE, sans, serif, tokens};
 use super::toasts;
-use super::widgets::{focus_ring, icon_button, link, tip, tip_text};
+use super::widgets::{focus_ring, icon_button, link, tip};
 use crate::app::command::EXAMPLES;
 use crate::app::state::Painting;
 use crate::app::{Command, State};
@@ -252,7 +252,8 @@ fn example(ui: &mut Ui, language: Language, number: usize, t: &Tokens, out: &mut
         painter.text(at, Align2::RIGHT_CENTER, words, sans(BODY), t.cinnabar_text);
     }
     focus_ring(ui, &response, t);
-    if tip_text(response, &text(language, "command-example-tip"), None).clicked() {
+    // What a click does stands on the card itself; a tip would cover the next one.
+    if response.clicked() {
         out.push(Command::Example(number));
     }
 }
