@@ -13,7 +13,7 @@
 //! | [`canvas`] | the document: tiles, layers, transactions, history, strokes, compositing, the view | imaging |
 //! | [`tools`] | from the pointer to changes of the document, one file a tool | imaging, canvas |
 //! | [`catalog`] | which models lie on this disk; safetensors and pickles | recipe |
-//! | [`engine`] | candle: networks, samplers, noise, kernels | imaging, recipe, catalog |
+//! | [`engine`] | candle; networks, samplers, noise, and the kernels that they run on | imaging, recipe, catalog |
 //! | [`jobs`] | the worker thread, the queue, a fake engine for tests | imaging, recipe |
 //! | [`gallery`] | the index over the picture files, search, thumbnails, trash | imaging, recipe |
 //! | [`app`] | the session without a screen: state, commands, plan, settings | all above but engine |
@@ -41,10 +41,18 @@
 //! outside; the clerk joins the result, and it is laid on the document it was meant for as a layer, one step. Pixels
 //! outside the soft edge stay as they were, bit for bit.
 //!
+//! # How a network computes
+//!
+//! What flows through `engine::nets` is a feature of one of two kinds. On the processor it is a map of rows of channels
+//! (NHWC), in f32 or bf16, or in bytes on the way into a product; layers hold weights packed once for the instructions at
+//! hand, and `engine::kernels` (slices in, slices out) do the work, in f32, bf16 or int8. On a graphics card it is a
+//! candle tensor. The networks are written once, over both; a test holds the two ways and diffusers together.
+//!
 //! # Invariants
 //!
-//! 1. A recipe determines a picture: same recipe, same kind of device, same bits. Noise comes from `engine::noise` alone;
-//!    a picture of a batch does not depend on its neighbours.
+//! 1. A recipe determines a picture: same recipe, same kind of device (a processor with the same instructions, where the
+//!    precision is left to us), same bits, whatever the number of threads. Noise comes from `engine::noise` alone; a
+//!    picture of a batch does not depend on its neighbours.
 //! 2. Samplers know nothing of guidance, masks or families. The window knows nothing of candle, the engine nothing of
 //!    egui.
 //! 3. The window never waits: no file, no decoding, no thumbnail, no lock that a worker can hold.
