@@ -74,6 +74,8 @@ fn recipe(args: &Paint, family: &FamilyInfo, tell: &mut dyn FnMut(Notice)) -> Re
     sampling.steps = args.steps.unwrap_or(sampling.steps);
     sampling.guidance = args.guidance.unwrap_or(sampling.guidance);
     sampling.eta = args.eta.unwrap_or(sampling.eta);
+    sampling.interval = args.guidance_interval.unwrap_or(sampling.interval);
+    sampling.reuse = args.reuse.unwrap_or(sampling.reuse);
     Ok(Recipe {
         model: args.model.clone(),
         prompt: args.prompt.clone(),
