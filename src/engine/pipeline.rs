@@ -31,32 +31,46 @@ pub fn paint(
 ) -> Result<Output, Problem> {
     let pass = Pass::new(progress.cancel());
     let mut output = Output::default();
-
+    let latents = latents(model, preview, texts, (&pass, device), recipe, progress, &mut output)?;
     let began = Instant::now();
-    proceed(progress.phase(Phase::Encoding))?;
-    let mut start = Start::new(model, &pass, device, recipe)?;
-    let sigmas = start.schedule.sigmas().split_last().map_or(&[][..], |(_, points)| points);
-    let mut encode = |text: &str| texts.get(text, recipe.text, || model.encode_text(&pass, text, recipe.text));
-    let text = encode(&recipe.prompt)?;
-    let guided = sigmas.iter().any(|sigma| is_guided(&recipe.sampling, *sigma));
-    let negative = if guided { Some(encode(&recipe.negative)?) } else { None };
-    let conditioning = Conditioning::new(model, &pass, (&text, negative.as_ref()), &recipe.sampling, sigmas)?;
-    output.timings.encode_s = began.elapsed().as_secs_f64();
-
-    proceed(progress.phase(Phase::Sampling))?;
-    let latent = sample(model, preview, &pass, recipe, &conditioning, &mut start, progress, &mut output)?;
-
-    let began = Instant::now();
-    drop(conditioning);
     pass.pool.trim();
     proceed(progress.phase(Phase::Decoding))?;
-    for i in 0..latent.dim(0).map_err(Interrupt::from)? {
-        let one = latent.narrow(0, i, 1).map_err(Interrupt::from)?;
+    for i in 0..latents.dim(0).map_err(Interrupt::from)? {
+        let one = latents.narrow(0, i, 1).map_err(Interrupt::from)?;
         let picture = to_pixmap(&model.decode(&pass, &one)?, recipe.size)?;
         output.pictures.push(paste_back(recipe, picture)?);
     }
     output.timings.decode_s = began.elapsed().as_secs_f64();
     Ok(output)
+}
+
+/// The first part of [`paint`]: the latents [batch, channels, h, w] that are to be decoded. The trace and the times up to
+/// there go to `output`.
+///
+/// # Errors
+/// As [`paint`].
+pub fn latents(
+    model: &dyn Model,
+    preview: &LinearPreview,
+    texts: &mut Texts,
+    (pass, device): (&Pass, &Device),
+    recipe: &Recipe,
+    progress: &mut dyn Progress,
+    output: &mut Output,
+) -> Result<Tensor, Problem> {
+    let began = Instant::now();
+    proceed(progress.phase(Phase::Encoding))?;
+    let mut start = Start::new(model, pass, device, recipe)?;
+    let sigmas = start.schedule.sigmas().split_last().map_or(&[][..], |(_, points)| points);
+    let mut encode = |text: &str| texts.get(text, recipe.text, || model.encode_text(pass, text, recipe.text));
+    let text = encode(&recipe.prompt)?;
+    let guided = sigmas.iter().any(|sigma| is_guided(&recipe.sampling, *sigma));
+    let negative = if guided { Some(encode(&recipe.negative)?) } else { None };
+    let conditioning = Conditioning::new(model, pass, (&text, negative.as_ref()), &recipe.sampling, sigmas)?;
+    output.timings.encode_s = began.elapsed().as_secs_f64();
+
+    proceed(progress.phase(Phase::Sampling))?;
+    Ok(sample(model, preview, pass, recipe, &conditioning, &mut start, progress, output)?)
 }
 
 fn proceed(flow: ControlFlow<crate::recipe::Stop>) -> Result<(), Interrupt> {

@@ -127,6 +127,11 @@ impl Interval {
         *self == Self::WHOLE
     }
 
+    /// Whether it can be painted with: numbers of 0 to 1000, the low one first.
+    pub fn is_sound(&self) -> bool {
+        Self::WHOLE.low <= self.low && self.low <= self.high && self.high <= Self::WHOLE.high
+    }
+
     pub fn contains(&self, sigma: f64) -> bool {
         self.is_whole() || (self.low..=self.high).contains(&sigma)
     }
