@@ -158,7 +158,7 @@ fn settings(guidance: f64) -> Vec<Sampling> {
         for reuse in [2, 3] {
             all.push(Sampling { reuse, ..fewer });
         }
-        for interval in [interval(0.2, 1000.0), interval(0.5, 1000.0)] {
+        for interval in [interval(0.5, 1000.0), interval(1.0, 1000.0)] {
             for reuse in [1, 2] {
                 all.push(Sampling { interval, reuse, ..fewer });
             }
@@ -170,10 +170,10 @@ fn settings(guidance: f64) -> Vec<Sampling> {
 /// Samplers, schedules and steps that interval and reuse are tried with.
 fn combined() -> [(SamplerId, ScheduleId, u32); 4] {
     [
+        (SamplerId::DpmPp2M, ScheduleId::Karras, 10),
+        (SamplerId::DpmPp2M, ScheduleId::Karras, 12),
         (SamplerId::DpmPp2M, ScheduleId::Karras, 15),
-        (SamplerId::DpmPp2M, ScheduleId::AlignYourSteps, 12),
-        (SamplerId::UniPc, ScheduleId::AlignYourSteps, 10),
-        (SamplerId::UniPc, ScheduleId::AlignYourSteps, 12),
+        (SamplerId::UniPc, ScheduleId::Karras, 10),
     ]
 }
 
