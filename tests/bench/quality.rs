@@ -132,9 +132,18 @@ fn settings(guidance: f64) -> Vec<Sampling> {
         reuse: 1,
     };
     let mut all = vec![yardstick];
-    // How sure the reference is of itself: two hundred steps, laid out otherwise.
-    all.push(Sampling { steps: 199, ..yardstick });
     let interval = |low, high| Interval { low, high };
+    for (sampler, schedule, steps) in combined() {
+        let fewer = Sampling { sampler, schedule, steps, ..yardstick };
+        for reuse in [2, 3] {
+            all.push(Sampling { reuse, ..fewer });
+        }
+        for interval in [interval(0.5, 1000.0), interval(1.0, 1000.0)] {
+            for reuse in [1, 2] {
+                all.push(Sampling { interval, reuse, ..fewer });
+            }
+        }
+    }
     let intervals = [interval(0.2, 1000.0), interval(0.5, 1000.0), interval(0.0, 6.0), interval(0.2, 6.0)];
     for interval in intervals {
         all.push(Sampling { interval, ..yardstick });
@@ -153,17 +162,8 @@ fn settings(guidance: f64) -> Vec<Sampling> {
             }
         }
     }
-    for (sampler, schedule, steps) in combined() {
-        let fewer = Sampling { sampler, schedule, steps, ..yardstick };
-        for reuse in [2, 3] {
-            all.push(Sampling { reuse, ..fewer });
-        }
-        for interval in [interval(0.5, 1000.0), interval(1.0, 1000.0)] {
-            for reuse in [1, 2] {
-                all.push(Sampling { interval, reuse, ..fewer });
-            }
-        }
-    }
+    // How sure the reference is of itself: two hundred steps, laid out otherwise.
+    all.push(Sampling { steps: 199, ..yardstick });
     all
 }
 
