@@ -2,6 +2,7 @@
 //! The goldens are made by `tests/goldens/parity/make.py`.
 
 use danqing::engine::nets::ops::{Pass, with_values};
+use danqing::engine::nets::unet::Reuse;
 use danqing::engine::{CandleGenerator, EngineFolders, families, weights::Loader};
 use danqing::imaging::{Mask, read::read_picture};
 use danqing::recipe::*;

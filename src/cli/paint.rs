@@ -256,8 +256,10 @@ mod tests {
         let words = ["--preset", "quick", "--sampler", "euler-a", "--steps", "3", "--guidance", "2.5", "--width", "64"];
         let (recipe, notices) = painted(&words);
         let s = recipe.sampling;
-        assert_eq!((s.sampler, s.schedule, s.steps), (SamplerId::EulerAncestral, ScheduleId::AlignYourSteps, 3));
+        assert_eq!((s.sampler, s.schedule, s.steps), (SamplerId::EulerAncestral, ScheduleId::Karras, 3));
         assert_eq!((s.guidance, s.eta), (2.5, 1.0), "eta follows the sampler");
+        let less = painted(&["--guidance-interval", "0.5..6", "--reuse", "2"]).0.sampling;
+        assert_eq!((less.interval, less.reuse), (crate::recipe::Interval { low: 0.5, high: 6.0 }, 2));
         assert_eq!(recipe.size, Extent::new(64, 512));
         assert_eq!(notices, [Notice::Seed(recipe.seed)]);
         assert!(recipe.seed < 1 << 32);

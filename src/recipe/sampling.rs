@@ -77,7 +77,8 @@ named!(
         Faithful = "faithful", "faithful";
         /// As the DPM-Solver++ article samples: DPM++ 2M, 20 steps.
         Article = "article", "article";
-        /// DPM++ 2M on Align-Your-Steps, 10 steps.
+        /// DPM++ 2M on Karras' schedule, 10 steps, guidance until sigma 0.5: closer to a run of 200 than `Article`, for
+        /// four tenths of the work (`quality` bench, 小徒).
         Quick = "quick", "quick";
     }
 );
@@ -170,10 +171,14 @@ impl Preset {
         let (sampler, schedule, steps) = match self {
             Preset::Faithful => (SamplerId::Plms, ScheduleId::Model, 50),
             Preset::Article => (SamplerId::DpmPp2M, ScheduleId::Model, 20),
-            Preset::Quick => (SamplerId::DpmPp2M, ScheduleId::AlignYourSteps, 10),
+            Preset::Quick => (SamplerId::DpmPp2M, ScheduleId::Karras, 10),
         };
         let eta = sampler.default_eta();
-        Sampling { sampler, schedule, steps, guidance, eta, interval: Interval::WHOLE, reuse: 1 }
+        let interval = match self {
+            Preset::Quick => Interval { low: 0.5, ..Interval::WHOLE },
+            Preset::Faithful | Preset::Article => Interval::WHOLE,
+        };
+        Sampling { sampler, schedule, steps, guidance, eta, interval, reuse: 1 }
     }
 }
 
