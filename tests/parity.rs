@@ -2,6 +2,7 @@
 //! The goldens are made by `tests/goldens/parity/make.py`.
 
 use danqing::engine::nets::ops::{Pass, with_values};
+use danqing::engine::nets::unet::Reuse;
 use danqing::engine::{CandleGenerator, EngineFolders, families, weights::Loader};
 use danqing::imaging::{Mask, read::read_picture};
 use danqing::recipe::*;
@@ -54,6 +55,8 @@ fn recipe(case: &Value, folder: &Path) -> Recipe {
             steps: case["steps"].as_u64().unwrap() as u32,
             guidance: case["guidance"].as_f64().unwrap(),
             eta: sampler.default_eta(),
+            interval: Interval::WHOLE,
+            reuse: 1,
         },
         size,
         seed: case["seed"].as_u64().unwrap(),
@@ -155,7 +158,8 @@ fn networks_are_those_of_diffusers() {
             let text = model.encode_text(&pass, prompt, TextOptions::default()).unwrap();
             let empty = model.encode_text(&pass, "", TextOptions::default()).unwrap();
             let heard = model.listen(&pass, &tensor("embeddings")).unwrap();
-            let eps = model.predict(&pass, &tensor("unet_x"), f64::from(floats("unet_t")[0]), &heard).unwrap();
+            let eps =
+                model.predict(&pass, &tensor("unet_x"), f64::from(floats("unet_t")[0]), &heard, Reuse::Off).unwrap();
             let z = (tensor("vae_z") * 0.18215).unwrap();
             let picture = model.decode(&pass, &z).unwrap();
             for (name, d, most) in [

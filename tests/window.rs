@@ -6,7 +6,7 @@ use danqing::app::{Shade, State, View};
 use danqing::base::{Problem, ProblemKind};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
-use danqing::recipe::{FamilyInfo, SamplerId};
+use danqing::recipe::{FamilyInfo, Interval, SamplerId};
 use danqing::ui::{Setup, Shell};
 use danqing::words::{Language, text};
 use egui::{Event, ImeEvent, Key, Modifiers, Role};
@@ -444,6 +444,13 @@ fn parameters_are_set_by_their_names() {
     window.harness.get_by_label("UniPC").click();
     window.harness.run_steps(4);
     assert_eq!(window.state().draft.sampling.sampler, SamplerId::UniPc);
+    for (id, value) in [("label-interval-low", 0.5), ("label-interval-high", 6.0), ("label-reuse", 3.0)] {
+        let name = window.t(id);
+        window.harness.get_by_role_and_label(Role::SpinButton, &name).set_value_accesskit(value);
+        window.harness.run_steps(4);
+    }
+    let sampling = window.state().draft.sampling;
+    assert_eq!((sampling.interval, sampling.reuse), (Interval { low: 0.5, high: 6.0 }, 3));
     let model = window.t("label-model");
     window.harness.get_by_role_and_label(Role::ComboBox, &model).click();
     window.harness.run_steps(4);

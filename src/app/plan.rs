@@ -4,7 +4,7 @@ use super::placing::{Place, Placed, Preparation};
 use super::state::State;
 use crate::base::{Extent, JobId, Problem, ProblemKind};
 use crate::recipe::check::check;
-use crate::recipe::{FamilyInfo, NoiseSource, Precision, Recipe, Source, TextOptions};
+use crate::recipe::{FamilyInfo, NoiseSource, Recipe, Source, TextOptions};
 use std::hash::{BuildHasher, RandomState};
 
 /// The recipe of the draft with its styles on, and with the draft's seed.
@@ -28,7 +28,7 @@ pub fn plan(state: &State) -> Result<Recipe, Problem> {
         source: Source::Text,
         inpaint: None,
         text: TextOptions::default(),
-        precision: Precision::Auto,
+        precision: draft.sampling.precision(),
     };
     check(&recipe, &model.family)?;
     Ok(recipe)

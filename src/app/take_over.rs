@@ -2,6 +2,8 @@
 
 use super::state::{Draft, Model, Said, State};
 use crate::base::Extent;
+use crate::recipe::Interval;
+use crate::recipe::check::REUSE_LIMIT;
 use crate::recipe::metadata::{OWN, ReadRecipe};
 
 /// A side that no recipe of ours goes below, in pixels.
@@ -53,6 +55,9 @@ fn fill(draft: &mut Draft, recipe: &ReadRecipe, factor: u32) {
     if let Some(guidance) = recipe.guidance.filter(|guidance| guidance.is_finite()) {
         sampling.guidance = guidance.clamp(1.0, 50.0);
     }
+    // A picture that tells nothing of these was painted without.
+    sampling.interval = recipe.interval.filter(Interval::is_sound).unwrap_or_default();
+    sampling.reuse = recipe.reuse.unwrap_or(1).clamp(1, REUSE_LIMIT);
     // Ours say it of every picture that was painted over another.
     if recipe.source == OWN {
         let strength = recipe.strength.filter(|strength| strength.is_finite()).unwrap_or(1.0);

@@ -1,7 +1,7 @@
 //! What may be written after `danqing` on the command line.
 
 use super::bench::OWN_MODEL;
-use crate::recipe::{NoiseSource, Precision, Preset, SamplerId, ScheduleId};
+use crate::recipe::{Interval, NoiseSource, Precision, Preset, SamplerId, ScheduleId};
 use crate::words::{Language, text};
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -52,6 +52,10 @@ pub struct Paint {
     pub guidance: Option<f64>,
     #[arg(long)]
     pub eta: Option<f64>,
+    #[arg(long, value_name = "A..B")]
+    pub guidance_interval: Option<Interval>,
+    #[arg(long, value_name = "N")]
+    pub reuse: Option<u32>,
     #[arg(long)]
     pub seed: Option<u64>,
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -147,6 +151,8 @@ const PAINT: &[&str] = &[
     "cli-arg-schedule",
     "cli-arg-guidance",
     "cli-arg-eta",
+    "cli-arg-guidance-interval",
+    "cli-arg-reuse",
     "cli-arg-seed",
     "cli-arg-batch",
     "cli-arg-noise",
@@ -273,9 +279,14 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for words in
-            [&["--sampler", "dpm"][..], &["--strength", "0.5"], &["--no-paste"], &["--seed", "-1"], &["--wide"]]
-        {
+        for words in [
+            &["--sampler", "dpm"][..],
+            &["--strength", "0.5"],
+            &["--no-paste"],
+            &["--seed", "-1"],
+            &["--wide"],
+            &["--guidance-interval", "3"],
+        ] {
             assert!(paint(words).is_err(), "{words:?}");
         }
         for name in ["画.jpg", "画.webp", "画", ".png"] {

@@ -72,6 +72,8 @@ fn label_text(label: &str, language: Language) -> String {
         "steps" => "cli-recipe-steps",
         "guidance" => "cli-recipe-guidance",
         "eta" => "cli-recipe-eta",
+        "guidance interval" => "cli-recipe-guidance-interval",
+        "reuse" => "cli-recipe-reuse",
         "strength" => "cli-recipe-strength",
         "text length" => "cli-recipe-text-length",
         "attention mask" => "cli-recipe-attention-mask",

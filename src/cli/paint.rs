@@ -13,7 +13,9 @@ use crate::imaging::resample::{Filter, resize};
 use crate::jobs::guarded;
 use crate::recipe::check::check;
 use crate::recipe::metadata::to_texts;
-use crate::recipe::{Cancel, FamilyInfo, Inpaint, Output, Phase, Progress, Recipe, Source, Step, Stop, TextOptions};
+use crate::recipe::{
+    Cancel, FamilyInfo, Inpaint, Output, Phase, Precision, Progress, Recipe, Source, Step, Stop, TextOptions,
+};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -74,6 +76,8 @@ fn recipe(args: &Paint, family: &FamilyInfo, tell: &mut dyn FnMut(Notice)) -> Re
     sampling.steps = args.steps.unwrap_or(sampling.steps);
     sampling.guidance = args.guidance.unwrap_or(sampling.guidance);
     sampling.eta = args.eta.unwrap_or(sampling.eta);
+    sampling.interval = args.guidance_interval.unwrap_or(sampling.interval);
+    sampling.reuse = args.reuse.unwrap_or(sampling.reuse);
     Ok(Recipe {
         model: args.model.clone(),
         prompt: args.prompt.clone(),
@@ -86,7 +90,7 @@ fn recipe(args: &Paint, family: &FamilyInfo, tell: &mut dyn FnMut(Notice)) -> Re
         source,
         inpaint: mask.map(|mask| Inpaint { mask, feather: args.feather, paste: !args.no_paste }),
         text: TextOptions { length: args.text_length, attention_mask: args.attention_mask },
-        precision: args.precision,
+        precision: if args.precision == Precision::Auto { sampling.precision() } else { args.precision },
     })
 }
 
@@ -255,8 +259,10 @@ mod tests {
         let words = ["--preset", "quick", "--sampler", "euler-a", "--steps", "3", "--guidance", "2.5", "--width", "64"];
         let (recipe, notices) = painted(&words);
         let s = recipe.sampling;
-        assert_eq!((s.sampler, s.schedule, s.steps), (SamplerId::EulerAncestral, ScheduleId::AlignYourSteps, 3));
+        assert_eq!((s.sampler, s.schedule, s.steps), (SamplerId::EulerAncestral, ScheduleId::Karras, 3));
         assert_eq!((s.guidance, s.eta), (2.5, 1.0), "eta follows the sampler");
+        let less = painted(&["--guidance-interval", "0.5..6", "--reuse", "2"]).0.sampling;
+        assert_eq!((less.interval, less.reuse), (crate::recipe::Interval { low: 0.5, high: 6.0 }, 2));
         assert_eq!(recipe.size, Extent::new(64, 512));
         assert_eq!(notices, [Notice::Seed(recipe.seed)]);
         assert!(recipe.seed < 1 << 32);

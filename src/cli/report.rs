@@ -98,6 +98,7 @@ pub fn timings_json(timings: &Timings) -> Value {
         "step_s": timings.step_s,
         "decode_s": timings.decode_s,
         "preview_s": timings.preview_s,
+        "unet_rows": { "whole": timings.runs.whole, "shell": timings.runs.shell },
         "peak_rss_mb": peak_rss_mb(),
         "precision": timings.precision,
         "threads": timings.threads,
@@ -150,7 +151,17 @@ mod tests {
         let timings = Timings { step_s: vec![1.0, 2.0], precision: "f32", threads: 2, ..Timings::default() };
         let value = timings_json(&timings);
         let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        let expected = ["load_s", "encode_s", "step_s", "decode_s", "preview_s", "peak_rss_mb", "precision", "threads"];
+        let expected = [
+            "load_s",
+            "encode_s",
+            "step_s",
+            "decode_s",
+            "preview_s",
+            "unet_rows",
+            "peak_rss_mb",
+            "precision",
+            "threads",
+        ];
         assert_eq!(keys, expected);
         if cfg!(target_os = "linux") {
             assert!(value["peak_rss_mb"].as_f64().unwrap() > 0.1);

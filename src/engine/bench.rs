@@ -8,7 +8,7 @@ use super::nets::Params;
 use super::nets::native::{Format, Scheme};
 use super::nets::ops::Pass;
 use super::nets::profile::{Kind, Profile};
-use super::nets::unet::{Unet, UnetConfig};
+use super::nets::unet::{Reuse, Unet, UnetConfig};
 use super::nets::vae::{Vae, VaeConfig};
 use super::weights::{Weights, scheme};
 use crate::base::{Problem, ProblemKind, machine};
@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
     }
 
     fn pass(&self, pass: &Pass) -> Result<(), Problem> {
-        Ok(self.unet.forward(pass, &self.x, 500.0, &self.heard).map(drop)?)
+        Ok(self.unet.forward(pass, &self.x, 500.0, &self.heard, Reuse::Off).map(drop)?)
     }
 }
 

@@ -12,8 +12,10 @@ pub mod nets;
 pub mod noise;
 pub mod pipeline;
 pub mod preview;
+pub mod rhythm;
 pub mod samplers;
 pub mod schedules;
+pub mod texts;
 pub mod tokenizer;
 pub mod weights;
 
@@ -29,6 +31,7 @@ use preview::LinearPreview;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, UNIX_EPOCH};
+use texts::Texts;
 use weights::Loader;
 
 /// Where the engine finds and keeps things.
@@ -74,6 +77,7 @@ struct Loaded {
     precision: Precision,
     model: Box<dyn Model>,
     preview: LinearPreview,
+    texts: Texts,
 }
 
 /// Paints with candle. Keeps the last model loaded.
@@ -89,7 +93,7 @@ impl CandleGenerator {
         Self { folders, device: Device::Cpu, loaded: None }
     }
 
-    fn load(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<&Loaded, Problem> {
+    fn load(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<&mut Loaded, Problem> {
         let path = self.folders.resolve(&recipe.model)?;
         let fits = |l: &Loaded| l.path == path && l.precision == recipe.precision;
         if !self.loaded.as_ref().is_some_and(fits) {
@@ -110,9 +114,9 @@ impl CandleGenerator {
             };
             let model = (family.load)(&folder, &mut loader)?;
             let preview = fitted_preview(model.as_ref(), &path, &self.folders.cache, &self.device, &cancel)?;
-            self.loaded = Some(Loaded { path, precision: recipe.precision, model, preview });
+            self.loaded = Some(Loaded { path, precision: recipe.precision, model, preview, texts: Texts::default() });
         }
-        self.loaded.as_ref().ok_or_else(|| Problem::new(ProblemKind::Internal))
+        self.loaded.as_mut().ok_or_else(|| Problem::new(ProblemKind::Internal))
     }
 }
 
@@ -125,7 +129,8 @@ impl Generator for CandleGenerator {
         let load_s = began.elapsed().as_secs_f64();
         check::check(recipe, loaded.model.info())?;
         memory::check_picture(recipe)?;
-        let mut output = pipeline::paint(loaded.model.as_ref(), &loaded.preview, &device, recipe, progress)?;
+        let Loaded { model, preview, texts, .. } = loaded;
+        let mut output = pipeline::paint(model.as_ref(), preview, texts, &device, recipe, progress)?;
         output.timings.load_s = load_s;
         output.timings.threads = rayon::current_num_threads();
         output.timings.precision = weights::effective(recipe.precision, &device).name();

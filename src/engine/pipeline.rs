@@ -1,13 +1,15 @@
 //! A recipe to pictures, whatever the family: text-to-image, image-to-image and repainting are one path.
 
-use super::denoiser::{Conditioning, Repaint, denoise};
+use super::denoiser::{Conditioning, Denoiser, Repaint, is_guided};
 use super::families::Model;
 use super::interrupt::Interrupt;
 use super::nets::ops::{Pass, with_values};
 use super::noise::{NoiseStream, stream};
 use super::preview::LinearPreview;
+use super::rhythm::Rhythm;
 use super::samplers::{self, Run};
 use super::schedules;
+use super::texts::Texts;
 use crate::base::{Extent, Problem, ProblemKind};
 use crate::imaging::{Mask, Pixmap, blend};
 use crate::recipe::{Inpaint, Latent, Output, Phase, Progress, Recipe, Source, Step};
@@ -15,42 +17,60 @@ use candle_core::{Device, Tensor};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-/// Paints with a loaded model. The recipe has been checked.
+/// Paints with a loaded model. The recipe has been checked. `texts`: what this model encoded before.
 ///
 /// # Errors
 /// [`ProblemKind::Cancelled`], [`ProblemKind::NotANumber`], [`ProblemKind::OutOfMemory`], or what a library said.
 pub fn paint(
     model: &dyn Model,
     preview: &LinearPreview,
+    texts: &mut Texts,
     device: &Device,
     recipe: &Recipe,
     progress: &mut dyn Progress,
 ) -> Result<Output, Problem> {
     let pass = Pass::new(progress.cancel());
     let mut output = Output::default();
-
+    let latents = latents(model, preview, texts, (&pass, device), recipe, progress, &mut output)?;
     let began = Instant::now();
-    proceed(progress.phase(Phase::Encoding))?;
-    let encode = |text: &str| model.encode_text(&pass, text, recipe.text);
-    let texts = (&encode(&recipe.prompt)?, &encode(&recipe.negative)?);
-    let conditioning = Conditioning::new(model, &pass, texts, recipe.sampling.guidance)?;
-    let mut start = Start::new(model, &pass, device, recipe)?;
-    output.timings.encode_s = began.elapsed().as_secs_f64();
-
-    proceed(progress.phase(Phase::Sampling))?;
-    let latent = sample(model, preview, &pass, recipe, &conditioning, &mut start, progress, &mut output)?;
-
-    let began = Instant::now();
-    drop(conditioning);
     pass.pool.trim();
     proceed(progress.phase(Phase::Decoding))?;
-    for i in 0..latent.dim(0).map_err(Interrupt::from)? {
-        let one = latent.narrow(0, i, 1).map_err(Interrupt::from)?;
+    for i in 0..latents.dim(0).map_err(Interrupt::from)? {
+        let one = latents.narrow(0, i, 1).map_err(Interrupt::from)?;
         let picture = to_pixmap(&model.decode(&pass, &one)?, recipe.size)?;
         output.pictures.push(paste_back(recipe, picture)?);
     }
     output.timings.decode_s = began.elapsed().as_secs_f64();
     Ok(output)
+}
+
+/// The first part of [`paint`]: the latents [batch, channels, h, w] that are to be decoded. The trace and the times up to
+/// there go to `output`.
+///
+/// # Errors
+/// As [`paint`].
+pub fn latents(
+    model: &dyn Model,
+    preview: &LinearPreview,
+    texts: &mut Texts,
+    (pass, device): (&Pass, &Device),
+    recipe: &Recipe,
+    progress: &mut dyn Progress,
+    output: &mut Output,
+) -> Result<Tensor, Problem> {
+    let began = Instant::now();
+    proceed(progress.phase(Phase::Encoding))?;
+    let mut start = Start::new(model, pass, device, recipe)?;
+    let sigmas = start.schedule.sigmas().split_last().map_or(&[][..], |(_, points)| points);
+    let mut encode = |text: &str| texts.get(text, recipe.text, || model.encode_text(pass, text, recipe.text));
+    let text = encode(&recipe.prompt)?;
+    let guided = sigmas.iter().any(|sigma| is_guided(&recipe.sampling, *sigma));
+    let negative = if guided { Some(encode(&recipe.negative)?) } else { None };
+    let conditioning = Conditioning::new(model, pass, (&text, negative.as_ref()), &recipe.sampling, sigmas)?;
+    output.timings.encode_s = began.elapsed().as_secs_f64();
+
+    proceed(progress.phase(Phase::Sampling))?;
+    Ok(sample(model, preview, pass, recipe, &conditioning, &mut start, progress, output)?)
 }
 
 fn proceed(flow: ControlFlow<crate::recipe::Stop>) -> Result<(), Interrupt> {
@@ -127,11 +147,14 @@ fn sample(
     let device = start.x.device().clone();
     let (schedule, streams, repaint) = (&start.schedule, &mut start.streams, &mut start.repaint);
     let mut step_began = Instant::now();
+    let sampler = samplers::entry(recipe.sampling.sampler).sampler;
+    let rhythm = Rhythm::new(recipe.sampling.reuse, sampler, schedule);
+    let mut denoiser = Denoiser::new(model, pass, conditioning, rhythm);
     let mut denoise = |x: &Tensor, sigma: f64| match repaint.as_mut() {
-        None => denoise(model, pass, conditioning, x, sigma, schedule.timestep(sigma)),
+        None => denoiser.denoise(x, sigma, schedule.timestep(sigma)),
         Some(repaint) => {
             let input = repaint.input(x, sigma)?;
-            let inside = denoise(model, pass, conditioning, &input, sigma, schedule.timestep(sigma))?;
+            let inside = denoiser.denoise(&input, sigma, schedule.timestep(sigma))?;
             repaint.join(&inside, &repaint.original)
         }
     };
@@ -160,8 +183,8 @@ fn sample(
         eta: recipe.sampling.eta,
         after_pass: &mut after_pass,
     };
-    let sampler = samplers::entry(recipe.sampling.sampler).sampler;
     let x = sampler.sample(&mut run, start.x.clone())?;
+    output.timings.runs = denoiser.runs;
     let latent = (x * schedule.final_scale())?;
     match &start.repaint {
         Some(repaint) => repaint.join(&latent, &repaint.original),

@@ -3,6 +3,7 @@
 use super::family::FamilyInfo;
 use super::inpaint::Inpaint;
 use super::recipe::{Recipe, Source};
+use super::sampling::Interval;
 use crate::base::{Extent, Problem, ProblemKind};
 use std::fmt::Display;
 
@@ -14,6 +15,7 @@ pub const SIDE_LIMITS: (u32, u32) = (64, 4096);
 pub const ASPECT_LIMIT: u32 = 8;
 pub const STEPS_LIMIT: u32 = 1000;
 pub const GUIDANCE_LIMIT: f64 = 50.0;
+pub const REUSE_LIMIT: u32 = 10;
 pub const BATCH_LIMIT: u32 = 16;
 /// Pixels.
 pub const FEATHER_LIMIT: f32 = 256.0;
@@ -32,7 +34,8 @@ const LEAST_TOKENS: usize = 3;
 /// * [`ProblemKind::SizeTooLong`]: one side is more than 8 times the other.
 /// * [`ProblemKind::SizeUneven`]: a side is no multiple of the family's factor; `suggestion` is the nearest valid size.
 /// * [`ProblemKind::ValueInvalid`]: steps outside 1 to 1000, guidance outside 0 to 50 (below 1 means none), batch
-///   outside 1 to 16, eta outside 0 to 1, strength outside 1/steps to 1 (less would run no step), feather outside 0 to
+///   outside 1 to 16, eta outside 0 to 1, an end of the guidance's interval outside 0 to 1000 or
+///   the high one below the low one, reuse outside 1 to 10, strength outside 1/steps to 1 (less would run no step), feather outside 0 to
 ///   256, text length outside 3 to the family's tokens.
 /// * [`ProblemKind::MaskWithoutPicture`], [`ProblemKind::MaskSizeDiffers`], [`ProblemKind::MaskEmpty`] (no pixel of
 ///   the mask is 128 or more).
@@ -120,6 +123,10 @@ fn check_numbers(recipe: &Recipe, family: &FamilyInfo) -> Result<(), Problem> {
     require("steps", sampling.steps, 1, STEPS_LIMIT)?;
     require("guidance", sampling.guidance, 0.0, GUIDANCE_LIMIT)?;
     require("eta", sampling.eta, 0.0, 1.0)?;
+    let (Interval { low, high }, whole) = (sampling.interval, Interval::WHOLE);
+    require("guidance-interval", low, whole.low, whole.high)?;
+    require("guidance-interval", high, low, whole.high)?;
+    require("reuse", sampling.reuse, 1, REUSE_LIMIT)?;
     require("batch", recipe.batch, 1, BATCH_LIMIT)?;
     if let Some(length) = recipe.text.length {
         require("text-length", length, LEAST_TOKENS, family.tokens.max(LEAST_TOKENS))?;
@@ -326,6 +333,9 @@ mod tests {
         let mut bad = vec![
             ("steps", with(&|r| r.sampling.steps = 0)),
             ("steps", with(&|r| r.sampling.steps = 1001)),
+            ("reuse", with(&|r| r.sampling.reuse = 0)),
+            ("reuse", with(&|r| r.sampling.reuse = 11)),
+            ("guidance-interval", with(&|r| r.sampling.interval = Interval { low: 3.0, high: 2.9 })),
             ("batch", with(&|r| r.batch = 0)),
             ("batch", with(&|r| r.batch = 17)),
             ("text-length", length(1)),
@@ -334,6 +344,9 @@ mod tests {
         for value in [-0.1, 50.5, f64::NAN, f64::INFINITY] {
             bad.push(("guidance", with(&|r| r.sampling.guidance = value)));
             bad.push(("eta", with(&|r| r.sampling.eta = value)));
+            let low = value * 100.0;
+            bad.push(("guidance-interval", with(&|r| r.sampling.interval.low = low)));
+            bad.push(("guidance-interval", with(&|r| r.sampling.interval.high = low)));
             bad.push(("strength", strength(value)));
             bad.push(("feather", feather(value as f32 * 10.0)));
         }

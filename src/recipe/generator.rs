@@ -49,9 +49,19 @@ pub struct Timings {
     /// Seconds spent on previews, all steps together.
     pub preview_s: f64,
     pub decode_s: f64,
+    pub runs: Runs,
     /// The precision that was used in the end.
     pub precision: &'static str,
     pub threads: usize,
+}
+
+/// Rows of a batch that went through the network, all pictures and steps together; a guided step has two a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// Through the whole network.
+    pub whole: u32,
+    /// Through its outermost level alone, on features of an earlier step.
+    pub shell: u32,
 }
 
 /// Listens to a job, and may stop it.

@@ -12,7 +12,7 @@ pub mod recipe;
 pub mod sampling;
 
 pub use family::{Abilities, FamilyInfo};
-pub use generator::{Cancel, Generator, Latent, Output, Phase, Progress, Step, Stop, Timings};
+pub use generator::{Cancel, Generator, Latent, Output, Phase, Progress, Runs, Step, Stop, Timings};
 pub use inpaint::{Inpaint, InpaintPlan};
 pub use recipe::{Precision, Recipe, Source, TextOptions};
-pub use sampling::{NoiseSource, Preset, SamplerId, Sampling, ScheduleId};
+pub use sampling::{Interval, NoiseSource, Preset, SamplerId, Sampling, ScheduleId};

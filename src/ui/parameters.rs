@@ -8,7 +8,8 @@ use super::widgets::{
 use crate::app::plan::{SHAPES, shaped};
 use crate::app::{Command, State};
 use crate::base::Extent;
-use crate::recipe::{Preset, SamplerId, ScheduleId};
+use crate::recipe::check::REUSE_LIMIT;
+use crate::recipe::{Interval, Preset, SamplerId, ScheduleId};
 use crate::words::{text, text_with};
 use egui::{Align, Align2, ComboBox, DragValue, Layout, Margin, Slider, SliderClamping, TextEdit, Ui, vec2};
 
@@ -16,6 +17,10 @@ use egui::{Align, Align2, ComboBox, DragValue, Layout, Margin, Slider, SliderCla
 const SLIDER_STEPS: u32 = 100;
 /// Guidance that the slider reaches; more can be typed.
 const SLIDER_GUIDANCE: f64 = 20.0;
+/// Steps for which features are used again that the slider reaches; more can be typed.
+const SLIDER_REUSE: u32 = 5;
+/// No run of Stable Diffusion 1 begins above: an interval that reaches this far has no upper end.
+const MOST_SIGMA: f64 = 15.0;
 
 /// Shows the parameters; what is asked for beyond a number goes to `out`.
 pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
@@ -158,6 +163,9 @@ fn advanced(ui: &mut Ui, state: &mut State) {
     slider(ui, &words("label-steps", "tip-steps"), &mut draft.sampling.steps, (1, SLIDER_STEPS, 1000), 0);
     let guidance = (1.0, SLIDER_GUIDANCE, 50.0);
     slider(ui, &words("label-guidance", "tip-guidance"), &mut draft.sampling.guidance, guidance, 1);
+    let ends = [text(language, "label-interval-high"), text(language, "label-interval-low")];
+    interval(ui, &words("label-interval", "tip-interval"), ends, &mut draft.sampling.interval);
+    slider(ui, &words("label-reuse", "tip-reuse"), &mut draft.sampling.reuse, (1, SLIDER_REUSE, REUSE_LIMIT), 0);
     if matches!(draft.sampling.sampler, SamplerId::Ddim | SamplerId::EulerAncestral | SamplerId::DpmPp2MSde) {
         slider(ui, &words("label-eta", "tip-eta"), &mut draft.sampling.eta, (0.0, 1.0, 1.0), 2);
     }
@@ -185,6 +193,30 @@ fn advanced(ui: &mut Ui, state: &mut State) {
                     *side = (*side + factor / 2) / factor * factor;
                 }
                 tip_text(value, &text_with(language, "tip-size", &[("factor", factor.to_string())]), None);
+            }
+        });
+    });
+}
+
+/// Two numbers: from where, to where guidance steers.
+fn interval(ui: &mut Ui, (label, tip): &(String, String), names: [String; 2], interval: &mut Interval) {
+    row(ui, |ui| {
+        name(ui, label);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let Interval { low, high } = *interval;
+            let mut ends = [high.min(MOST_SIGMA), low.min(MOST_SIGMA)];
+            let ranges = [ends[1]..=MOST_SIGMA, 0.0..=ends[0]];
+            for (i, ((end, range), name)) in ends.iter_mut().zip(ranges).zip(names).enumerate() {
+                let value = DragValue::new(end).range(range).speed(0.05).fixed_decimals(1);
+                let value = ui.add_sized(vec2(8.0 * GRID, CONTROL), value).accessible_name(name);
+                if value.changed() {
+                    match i {
+                        0 if *end >= MOST_SIGMA => interval.high = Interval::WHOLE.high,
+                        0 => interval.high = *end,
+                        _ => interval.low = *end,
+                    }
+                }
+                tip_text(value, tip, None);
             }
         });
     });

@@ -6,7 +6,7 @@ mod taiyi;
 
 use super::interrupt::Interrupt;
 use super::nets::ops::Pass;
-use super::nets::unet::Heard;
+use super::nets::unet::{Heard, Reuse};
 use super::schedules::NoiseTable;
 use super::weights::Loader;
 use crate::base::{Problem, ProblemKind};
@@ -30,7 +30,14 @@ pub trait Model: Send {
     fn listen(&self, pass: &Pass, texts: &Tensor) -> Result<Heard, Interrupt>;
 
     /// The raw prediction: x [batch, channels, h, w] of unit variance, heard texts of the same batch; the same shape as x.
-    fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, texts: &Heard) -> Result<Tensor, Interrupt>;
+    fn predict(
+        &self,
+        pass: &Pass,
+        x: &Tensor,
+        timestep: f64,
+        texts: &Heard,
+        reuse: Reuse<'_>,
+    ) -> Result<Tensor, Interrupt>;
 
     /// A picture [1, 3, H, W] in [-1, 1] to mean and standard deviation of its latent, scaled as the network sees it.
     fn encode_picture(&self, pass: &Pass, picture: &Tensor) -> Result<(Tensor, Tensor), Interrupt>;

@@ -5,7 +5,7 @@ use crate::catalog::ModelFolder;
 use crate::engine::interrupt::Interrupt;
 use crate::engine::nets::Params;
 use crate::engine::nets::ops::Pass;
-use crate::engine::nets::unet::{Heard, Unet, UnetConfig};
+use crate::engine::nets::unet::{Heard, Reuse, Unet, UnetConfig};
 use crate::engine::nets::vae::{Vae, VaeConfig};
 use crate::engine::schedules::NoiseTable;
 use crate::engine::weights::Loader;
@@ -47,8 +47,15 @@ impl Core {
         self.unet.listen(pass, texts)
     }
 
-    pub fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, texts: &Heard) -> Result<Tensor, Interrupt> {
-        self.unet.forward(pass, x, timestep, texts)
+    pub fn predict(
+        &self,
+        pass: &Pass,
+        x: &Tensor,
+        timestep: f64,
+        texts: &Heard,
+        reuse: Reuse<'_>,
+    ) -> Result<Tensor, Interrupt> {
+        self.unet.forward(pass, x, timestep, texts, reuse)
     }
 
     pub fn encode(&self, pass: &Pass, picture: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {

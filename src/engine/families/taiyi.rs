@@ -14,7 +14,7 @@ use crate::engine::interrupt::Interrupt;
 use crate::engine::nets::Params;
 use crate::engine::nets::bert::{Bert, BertConfig};
 use crate::engine::nets::ops::Pass;
-use crate::engine::nets::unet::{Heard, UnetConfig};
+use crate::engine::nets::unet::{Heard, Reuse, UnetConfig};
 use crate::engine::nets::vae::VaeConfig;
 use crate::engine::schedules::NoiseTable;
 use crate::engine::tokenizer::{BertTokenizer, Tokens};
@@ -134,8 +134,15 @@ impl Model for Taiyi {
         self.core.listen(pass, texts)
     }
 
-    fn predict(&self, pass: &Pass, x: &Tensor, timestep: f64, texts: &Heard) -> Result<Tensor, Interrupt> {
-        self.core.predict(pass, x, timestep, texts)
+    fn predict(
+        &self,
+        pass: &Pass,
+        x: &Tensor,
+        timestep: f64,
+        texts: &Heard,
+        reuse: Reuse<'_>,
+    ) -> Result<Tensor, Interrupt> {
+        self.core.predict(pass, x, timestep, texts, reuse)
     }
 
     fn encode_picture(&self, pass: &Pass, picture: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {

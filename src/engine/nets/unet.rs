@@ -135,9 +135,25 @@ pub struct Unet {
 }
 
 /// What a UNet hears of a text, worked out once a job.
+#[derive(Default)]
 pub struct Heard {
     /// For each transformer in the order in which they run, for each of its blocks.
     transformers: Vec<Vec<KeysValues>>,
+}
+
+/// Features of a run, to be used again by runs at neighbouring noise levels (DeepCache, Ma et al. 2024): what the
+/// outermost level gets from below on the way up.
+#[derive(Clone, Default)]
+pub struct Deep(Option<Feature>);
+
+/// Whether a run is to do with [`Deep`] features.
+pub enum Reuse<'a> {
+    /// A whole run.
+    Off,
+    /// A whole run that leaves its features.
+    Keep(&'a mut Deep),
+    /// Only the outermost level runs, on the features of the last run that left some.
+    Take(&'a Deep),
 }
 
 impl Unet {
@@ -251,6 +267,11 @@ impl Unet {
         Ok(Tensor::from_vec(values, (1, 1, 2 * half), x.device())?)
     }
 
+    /// Layers of the way up that still run on kept features: those of the outermost level.
+    fn shell(&self) -> usize {
+        self.up.last().map_or(0, |block| block.resnets.len())
+    }
+
     fn transformers(&self) -> impl Iterator<Item = &SpatialTransformer> {
         let down = self.down.iter().flat_map(|block| &block.attentions);
         let up = self.up.iter().flat_map(|block| &block.attentions);
@@ -266,7 +287,14 @@ impl Unet {
 
     /// x [batch, in, h, w] (scaled to unit variance): gives [batch, out, h, w]. `text` is of the same batch.
     /// Sides that do not halve evenly are met by upsampling to the size of the next skip.
-    pub fn forward(&self, pass: &Pass, x: &Tensor, timestep: f64, text: &Heard) -> Result<Tensor, Interrupt> {
+    pub fn forward(
+        &self,
+        pass: &Pass,
+        x: &Tensor,
+        timestep: f64,
+        text: &Heard,
+        mut reuse: Reuse<'_>,
+    ) -> Result<Tensor, Interrupt> {
         let place = self.place;
         let in_f32 = match place {
             Place::Native(scheme) => Place::Native(Scheme::full(scheme.isa)),
@@ -276,39 +304,70 @@ impl Unet {
         let time = self.time1.forward(pass, &time, Tail::default())?.activated(pass, Activation::Silu, in_f32)?;
         let time = self.time2.forward(pass, &time, Tail::default())?.activated(pass, Activation::Silu, in_f32)?;
         let mut heard = text.transformers.iter();
-        let mut hear = || heard.next().ok_or_else(|| candle_core::Error::Msg("a text for another UNet".into()));
+        // In the order in which they are listed, whether they run or not.
+        let mut hear = |attention: Option<&'_ SpatialTransformer>| match attention {
+            Some(_) => heard.next().map(Some).ok_or_else(|| candle_core::Error::Msg("a text for another UNet".into())),
+            None => Ok(None),
+        };
+        let shell = self.shell();
+        let most_skips = if matches!(reuse, Reuse::Take(_)) { shell } else { usize::MAX };
 
         let x = Feature::from_map(pass, x, place)?;
         let mut x = self.conv_in.forward(pass, &x, Tail::default())?;
         let mut skips = vec![x.clone()];
         for block in &self.down {
             for (j, resnet) in block.resnets.iter().enumerate() {
+                let attention = block.attentions.get(j);
+                let text = hear(attention)?;
+                if skips.len() >= most_skips {
+                    continue;
+                }
                 x = resnet.forward(pass, &x, Some(&time))?;
-                if let Some(attention) = block.attentions.get(j) {
-                    x = attention.forward(pass, &x, hear()?)?;
+                if let (Some(attention), Some(text)) = (attention, text) {
+                    x = attention.forward(pass, &x, text)?;
                 }
                 skips.push(x.clone());
             }
-            if let Some(downsample) = &block.downsample {
+            if let Some(downsample) = block.downsample.as_ref().filter(|_| skips.len() < most_skips) {
                 x = downsample.forward(pass, &x)?;
                 skips.push(x.clone());
             }
         }
 
-        x = self.mid.0.forward(pass, &x, Some(&time))?;
-        x = self.mid.1.forward(pass, &x, hear()?)?;
-        x = self.mid.2.forward(pass, &x, Some(&time))?;
+        let text = hear(Some(&self.mid.1))?;
+        if let (Some(text), false) = (text, matches!(reuse, Reuse::Take(_))) {
+            x = self.mid.0.forward(pass, &x, Some(&time))?;
+            x = self.mid.1.forward(pass, &x, text)?;
+            x = self.mid.2.forward(pass, &x, Some(&time))?;
+        }
 
+        let mut left = self.up.iter().map(|block| block.resnets.len()).sum::<usize>();
         for block in &self.up {
             for (j, resnet) in block.resnets.iter().enumerate() {
+                let attention = block.attentions.get(j);
+                let text = hear(attention)?;
+                if left == shell {
+                    match &mut reuse {
+                        Reuse::Off => {}
+                        Reuse::Keep(deep) => deep.0 = Some(x.clone()),
+                        Reuse::Take(deep) => {
+                            let kept = deep.0.clone();
+                            x = kept.ok_or_else(|| candle_core::Error::Msg("no features were kept".into()))?;
+                        }
+                    }
+                }
+                left -= 1;
+                if left >= most_skips {
+                    continue;
+                }
                 let skip =
                     skips.pop().ok_or_else(|| candle_core::Error::Msg("the UNet has more ups than downs".into()))?;
                 x = resnet.forward(pass, &x.beside(pass, &skip, place)?, Some(&time))?;
-                if let Some(attention) = block.attentions.get(j) {
-                    x = attention.forward(pass, &x, hear()?)?;
+                if let (Some(attention), Some(text)) = (attention, text) {
+                    x = attention.forward(pass, &x, text)?;
                 }
             }
-            if let Some(upsample) = &block.upsample {
+            if let Some(upsample) = block.upsample.as_ref().filter(|_| left < most_skips) {
                 x = upsample.forward(pass, &x, skips.last().map(Feature::sides).transpose()?)?;
             }
         }

@@ -32,6 +32,12 @@ pub fn write(recipe: &Recipe, seed: u64, model: &str) -> String {
         let key = if sampling.sampler == SamplerId::Ddim { "Eta DDIM" } else { "Eta" };
         pairs.push((key, sampling.eta.to_string()));
     }
+    if !sampling.interval.is_whole() {
+        pairs.push(("Guidance interval", sampling.interval.to_string()));
+    }
+    if sampling.reuse != 1 {
+        pairs.push(("Feature reuse", sampling.reuse.to_string()));
+    }
     // A1111 leaves its default, the GPU, unsaid.
     if recipe.noise == NoiseSource::TorchCpu {
         pairs.push(("RNG", recipe.noise.title().to_owned()));
@@ -160,6 +166,8 @@ fn understand(read: &mut ReadRecipe, key: &str, value: &str) -> bool {
         "Model" => set(&mut read.model, Some(value.to_owned())),
         "Denoising strength" => set(&mut read.strength, number()),
         "Eta" | "Eta DDIM" => set(&mut read.eta, number()),
+        "Guidance interval" => set(&mut read.interval, value.parse().ok()),
+        "Feature reuse" => set(&mut read.reuse, value.parse().ok()),
         "RNG" => set(&mut read.noise, noise(value)),
         // Only said of what is repainted; how wide it was blurred has no field.
         "Mask blur" => {

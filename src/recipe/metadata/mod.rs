@@ -16,7 +16,7 @@ mod novelai;
 mod own;
 
 use super::recipe::{Precision, Recipe, TextOptions};
-use super::sampling::{NoiseSource, SamplerId, ScheduleId};
+use super::sampling::{Interval, NoiseSource, SamplerId, ScheduleId};
 use crate::base::{Extent, IntRect, Problem, ProblemKind};
 use crate::imaging::png_text::read_texts;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub struct ReadRecipe {
     pub steps: Option<u32>,
     pub guidance: Option<f64>,
     pub eta: Option<f64>,
+    pub interval: Option<Interval>,
+    pub reuse: Option<u32>,
     /// The picture's own seed: as the seed of a batch of one it gives this picture.
     pub seed: Option<u64>,
     pub noise: Option<NoiseSource>,
@@ -205,6 +207,8 @@ impl ReadRecipe {
             given("steps", self.steps.map(|v| v.to_string())),
             given("guidance", self.guidance.map(|v| v.to_string())),
             given("eta", self.eta.map(|v| v.to_string())),
+            given("guidance interval", self.interval.map(|v| v.to_string())),
+            given("reuse", self.reuse.map(|v| v.to_string())),
             given("strength", self.strength.map(|v| v.to_string())),
             given("text length", text_length.map(|v| v.to_string())),
             given("attention mask", self.text.map(|v| v.attention_mask.to_string())),
@@ -243,6 +247,8 @@ mod tests {
                 steps: 20,
                 guidance: 7.5,
                 eta: 0.0,
+                interval: Interval::WHOLE,
+                reuse: 1,
             },
             size: Extent::new(512, 768),
             seed: 42,
@@ -314,6 +320,8 @@ mod tests {
             steps: Some(recipe.sampling.steps),
             guidance: Some(recipe.sampling.guidance),
             eta: Some(recipe.sampling.eta),
+            interval: Some(recipe.sampling.interval).filter(|interval| !interval.is_whole()),
+            reuse: Some(recipe.sampling.reuse).filter(|reuse| *reuse != 1),
             seed: Some(seed),
             noise: Some(recipe.noise),
             size: Some(recipe.size),
@@ -385,7 +393,8 @@ mod tests {
         fn every_recipe_comes_back(
             prompt in words(), negative in words(), model in words(), seed: u64, index in 0u32..16, steps in 1u32..1000,
             guidance in 0u32..500, sampler in 0..SamplerId::ALL.len(), schedule in 0..ScheduleId::ALL.len(),
-            placed: bool, at: (i32, i32), extents: [(u32, u32); 2],
+            interval in prop_oneof![Just(Interval::WHOLE), (0.0..1.0, 1.0..20.0).prop_map(|(low, high)| Interval { low, high })],
+            reuse in 1u32..=10, placed: bool, at: (i32, i32), extents: [(u32, u32); 2],
         ) {
             let [canvas, (width, height)] = extents;
             let frame = IntRect { x: at.0, y: at.1, width, height };
@@ -394,8 +403,11 @@ mod tests {
             recipe.sampling.sampler = SamplerId::ALL[sampler];
             recipe.sampling.schedule = ScheduleId::ALL[schedule];
             recipe.sampling.steps = steps;
+            (recipe.sampling.interval, recipe.sampling.reuse) = (interval, reuse);
             recipe.sampling.guidance = f64::from(guidance) / 10.0;
             let mut read = from_texts(&to_texts(&recipe, seed, index, &model, spot)).unwrap();
+            let theirs = a1111::read(Texts(&[(PARAMETERS.into(), a1111::write(&recipe, seed, ""))])).unwrap();
+            prop_assert!(theirs.interval.unwrap_or_default() == interval && theirs.reuse.unwrap_or(1) == reuse);
             prop_assert!(read.extra.iter().any(|(k, v)| k == "index" && *v == index.to_string()));
             read.extra.clear();
             prop_assert_eq!(read, ReadRecipe { spot, ..expect(&recipe, seed, &model) });

@@ -4,7 +4,7 @@ use super::json::{self, plain, take};
 use super::{OWN, ReadRecipe, Spot, Texts};
 use crate::base::Extent;
 use crate::recipe::recipe::{Precision, Recipe, Source, TextOptions};
-use crate::recipe::sampling::{NoiseSource, SamplerId, ScheduleId};
+use crate::recipe::sampling::{Interval, NoiseSource, SamplerId, ScheduleId};
 use serde::Serialize;
 
 /// Grows when a field changes its meaning; new fields need no new version.
@@ -22,6 +22,10 @@ struct Own<'a> {
     steps: u32,
     guidance: f64,
     eta: f64,
+    #[serde(skip_serializing_if = "Interval::is_whole")]
+    guidance_interval: Interval,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reuse: Option<u32>,
     size: Extent,
     seed: u64,
     noise: NoiseSource,
@@ -61,6 +65,8 @@ pub fn write(recipe: &Recipe, seed: u64, index: u32, model: &str, spot: Option<S
         steps: sampling.steps,
         guidance: sampling.guidance,
         eta: sampling.eta,
+        guidance_interval: sampling.interval,
+        reuse: Some(sampling.reuse).filter(|reuse| *reuse != 1),
         size: recipe.size,
         seed,
         noise: recipe.noise,
@@ -94,6 +100,8 @@ fn read_json(text: &str) -> Option<ReadRecipe> {
         steps: take(&mut map, "steps"),
         guidance: take(&mut map, "guidance"),
         eta: take(&mut map, "eta"),
+        interval: take(&mut map, "guidance_interval"),
+        reuse: take(&mut map, "reuse"),
         seed: take(&mut map, "seed"),
         noise: take(&mut map, "noise"),
         size: take(&mut map, "size"),
