@@ -84,7 +84,8 @@ impl Painter {
         let mut report = |_: Phase| ControlFlow::Continue(());
         let cache = std::env::temp_dir().join("danqing-bench");
         let device = candle_core::Device::Cpu;
-        let mut loader = Loader { device, precision, cache: &cache, cancel: Cancel::new(), report: &mut report };
+        let mut loader =
+            Loader { device, precision, by_candle: false, cache: &cache, cancel: Cancel::new(), report: &mut report };
         let model = (family.load)(&folder, &mut loader)?;
         Ok(Self { model, texts: Texts::default(), path: path.into(), precision })
     }
