@@ -224,7 +224,8 @@ fn kept_features_are_those_that_are_taken() {
     for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
         let mut report = |_: Phase| ControlFlow::Continue(());
         let (device, cancel) = (Device::Cpu, Cancel::new());
-        let mut loader = Loader { device, precision, cache: cache.path(), cancel, report: &mut report };
+        let mut loader =
+            Loader { device, precision, by_candle: false, cache: cache.path(), cancel, report: &mut report };
         let model = (family.load)(&folder, &mut loader).unwrap();
         let pass = Pass::default();
         let text = model.encode_text(&pass, "山", TextOptions::default()).unwrap();
