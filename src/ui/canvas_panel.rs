@@ -123,7 +123,9 @@ impl CanvasPanel {
         params.grid = 0.25;
         let document = state.desk.document();
         let before = state.desk.shows_before();
-        params.mask = (state.desk.mask_shown && !before)
+        // Who chooses among repaints wants to see them; the next stroke ends the choice and shows the mask again.
+        let choosing = state.choosing().is_some();
+        params.mask = (state.desk.mask_shown && !before && !choosing)
             .then(|| MaskOverlay { color: mask_color(t), opacity: if state.forming.is_some() { 0.25 } else { 0.5 } });
         // The stripes stand still: black beside white is seen on any picture, and a selection may stand for hours in
         // which each step of the ants would draw the whole window anew, beside an engine that wants every core.
