@@ -268,7 +268,8 @@ fn previews_and_timings() {
     let json = std::fs::read_to_string(studio.path("时间.json")).unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = ["load_s", "encode_s", "step_s", "decode_s", "preview_s", "peak_rss_mb", "precision", "threads"];
+    let expected =
+        ["load_s", "encode_s", "step_s", "decode_s", "preview_s", "unet_rows", "peak_rss_mb", "precision", "threads"];
     assert_eq!(keys, expected);
     assert_eq!(value["step_s"].as_array().unwrap().len(), 4);
     assert_eq!(value["precision"], "f32");
