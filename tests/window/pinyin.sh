@@ -9,6 +9,7 @@ home=$(mktemp -d)
 out=${2:-$home/shots}
 mkdir -p "$out"
 export HOME="$home" XDG_RUNTIME_DIR="$home/run" XMODIFIERS=@im=fcitx LANG=C.UTF-8
+export DANQING_MODELS="${DANQING_MODELS:-$(cd "$(dirname "$0")/../.." && pwd)/models}"
 unset WAYLAND_DISPLAY XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME
 mkdir -p "$XDG_RUNTIME_DIR" "$home/.config/fcitx5" "$home/.config/danqing" && chmod 700 "$XDG_RUNTIME_DIR"
 echo '{"language": "zh-CN"}' > "$home/.config/danqing/settings.json"

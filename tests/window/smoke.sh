@@ -7,6 +7,8 @@ program=${1:-${CARGO_TARGET_DIR:-$root/target}/debug/danqing}
 home=$(mktemp -d)
 shot=${2:-$home/shot.png}
 export HOME="$home" XDG_RUNTIME_DIR="$home/run" LANG=zh_CN.UTF-8
+# The build may lie elsewhere than beside the models.
+export DANQING_MODELS="${DANQING_MODELS:-$root/models}"
 unset WAYLAND_DISPLAY XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME
 mkdir -p "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
 exec 3< <(exec Xvfb -displayfd 1 -screen 0 1440x900x24 -noreset 2>/dev/null)
