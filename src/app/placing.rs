@@ -6,7 +6,7 @@ use super::desk::Sheet;
 use crate::base::{Extent, IntRect, JobId, Problem};
 use crate::canvas::Document;
 use crate::canvas::surface::flatten;
-use crate::imaging::resample::{Filter, resize};
+use crate::imaging::resample::{Filter, resize, resize_mask_mean};
 use crate::imaging::{Mask, Pixmap};
 use crate::recipe::check::check;
 use crate::recipe::inpaint::{InpaintPlan, plan};
@@ -22,8 +22,8 @@ const PAPER: u32 = 255;
 pub enum Place {
     /// They fill this part of the canvas.
     Frame(IntRect),
-    /// They repaint what was under a mask.
-    Patch(Arc<InpaintPlan>),
+    /// They repaint what was under a mask; `veil` is how opaque they lie on the canvas, in the size of their latents.
+    Patch { plan: Arc<InpaintPlan>, veil: Arc<Mask> },
 }
 
 impl Place {
@@ -31,7 +31,7 @@ impl Place {
     pub fn rect(&self) -> IntRect {
         match self {
             Place::Frame(frame) => *frame,
-            Place::Patch(plan) => plan.context,
+            Place::Patch { plan, .. } => plan.context,
         }
     }
 
@@ -39,17 +39,18 @@ impl Place {
     pub fn bytes(&self) -> usize {
         match self {
             Place::Frame(_) => 0,
-            Place::Patch(plan) => {
-                plan.composite.bytes().len() + plan.denoise.as_ref().map_or(0, |mask| mask.bytes().len())
+            Place::Patch { plan, veil } => {
+                let denoise = plan.denoise.as_ref().map_or(0, |mask| mask.bytes().len());
+                plan.composite.bytes().len() + denoise + veil.bytes().len()
             }
         }
     }
 
-    /// How opaque a preview is in there; `None` if all of it is.
-    pub fn alpha(&self) -> Option<&Mask> {
+    /// How opaque a preview is in there, as a small picture of it; `None` if all of it is.
+    pub fn veil(&self) -> Option<&Mask> {
         match self {
             Place::Frame(_) => None,
-            Place::Patch(plan) => Some(&plan.composite),
+            Place::Patch { veil, .. } => Some(veil),
         }
     }
 
@@ -58,7 +59,7 @@ impl Place {
         match self {
             Place::Frame(frame) if frame.extent() == picture.extent() => (picture.clone(), (frame.x, frame.y)),
             Place::Frame(frame) => (resize(picture, frame.extent(), Filter::Lanczos3), (frame.x, frame.y)),
-            Place::Patch(plan) => match (&recipe.source, &recipe.inpaint) {
+            Place::Patch { plan, .. } => match (&recipe.source, &recipe.inpaint) {
                 (Source::Picture { picture: shown, .. }, Some(inpaint)) => {
                     plan.join(&plan.recoloured(picture, shown, &inpaint.mask))
                 }
@@ -117,7 +118,10 @@ impl Preparation {
                 Some(plan) => {
                     (recipe.source, recipe.inpaint) = plan.parts(&on_paper(flatten(&document, plan.context)));
                     recipe.size = plan.working;
-                    Place::Patch(Arc::new(plan))
+                    let small = |side: u32| side.div_ceil(family.factor.max(1));
+                    let latent = Extent::new(small(plan.working.width), small(plan.working.height));
+                    let veil = Arc::new(resize_mask_mean(&plan.composite, latent));
+                    Place::Patch { plan: Arc::new(plan), veil }
                 }
                 None => Place::Frame(document.frame()),
             }

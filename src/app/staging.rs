@@ -52,7 +52,7 @@ impl Staging {
     /// The choice among the pictures of a job that are meant for a document; `None` if there is none: a single picture
     /// that fills its frame is simply the picture.
     pub fn of(variants: Vec<Painting>, sheet: Sheet) -> Option<Self> {
-        let patches = variants.iter().any(|painting| matches!(painting.place, Some(Place::Patch(_))));
+        let patches = variants.iter().any(|painting| matches!(painting.place, Some(Place::Patch { .. })));
         let staging = Self { variants, shown: 0, sheet, laid: None, ending: false };
         (patches || staging.variants.len() > 1).then_some(staging)
     }

@@ -193,7 +193,7 @@ fn a_job_that_is_tried_again_goes_to_the_same_place() {
     threads.prepare(&mut state);
     let (id, _) = threads.painting.clone().unwrap();
     let placed = state.places[&id].clone();
-    assert!(matches!(placed.place, Place::Patch(_)));
+    assert!(matches!(placed.place, Place::Patch { .. }));
     threads.paint(&mut state, false);
     threads.run(&mut state, Command::RetryJob(id));
     let (again, _) = threads.painting.clone().unwrap();
@@ -239,7 +239,7 @@ fn a_repaint_knows_its_place_and_goes_back_there_on_a_canvas_of_the_same_size_al
     threads.run(&mut state, Command::Generate);
     threads.all(&mut state);
     let painting = state.paintings.front().unwrap().clone();
-    let Some(Place::Patch(plan)) = &painting.place else { panic!("{:?}", painting.place) };
+    let Some(Place::Patch { plan, .. }) = &painting.place else { panic!("{:?}", painting.place) };
     let spot = painting.spot.unwrap();
     assert_eq!((spot.canvas, spot.frame), (state.desk.document().extent(), plan.context));
     assert_eq!(painting.picture.extent(), plan.working, "the picture is what the recipe makes");

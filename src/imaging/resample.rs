@@ -79,6 +79,34 @@ pub fn resize_mask_max(mask: &Mask, to: Extent) -> Mask {
     Mask::from_bytes(to, bytes).unwrap_or_else(|| Mask::new(to))
 }
 
+/// The mask in another size, each pixel the mean of those it touches. Quick: for what is looked at small.
+pub fn resize_mask_mean(mask: &Mask, to: Extent) -> Mask {
+    let from = mask.extent();
+    if from == to {
+        return mask.clone();
+    }
+    if from.is_empty() || to.is_empty() {
+        return Mask::new(to);
+    }
+    let columns: Vec<_> = (0..to.width).map(|x| covered(x, from.width, to.width)).collect();
+    let mut bytes = Vec::with_capacity(to.area() as usize);
+    let mut sums = vec![0u32; from.width as usize];
+    for y in 0..to.height {
+        sums.fill(0);
+        let rows = covered(y, from.height, to.height);
+        let height = rows.len() as u64;
+        for row in mask.bytes().chunks_exact(from.width as usize).take(rows.end).skip(rows.start) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += u32::from(*value));
+        }
+        bytes.extend(columns.iter().map(|column| {
+            let part = sums.get(column.clone()).unwrap_or_default();
+            let (sum, count) = (part.iter().map(|sum| u64::from(*sum)).sum::<u64>(), part.len() as u64 * height);
+            ((sum + count / 2) / count.max(1)) as u8
+        }));
+    }
+    Mask::from_bytes(to, bytes).unwrap_or_else(|| Mask::new(to))
+}
+
 /// The source pixels that pixel `i` of `to` touches: at least one, all below `from`.
 fn covered(i: u32, from: u32, to: u32) -> std::ops::Range<usize> {
     let edge = |i: u64| i * u64::from(from);
@@ -218,5 +246,16 @@ mod tests {
                 prop_assert_eq!(resized, flat(Extent::new(to_w, to_h), rgba));
             }
         }
+    }
+
+    #[test]
+    fn the_mean_of_a_mask_is_that_of_what_each_pixel_touches() {
+        let mask =
+            Mask::from_bytes(Extent::new(4, 3), vec![0, 100, 255, 255, 50, 50, 255, 255, 10, 20, 30, 41]).unwrap();
+        let small = resize_mask_mean(&mask, Extent::new(2, 1));
+        assert_eq!(small.bytes(), [38, 182], "whole columns of three rows");
+        let large = resize_mask_mean(&small, Extent::new(3, 2));
+        assert_eq!(large.bytes(), [38, 110, 182, 38, 110, 182], "the pixel in the middle touches both");
+        assert!(resize_mask_mean(&Mask::new(Extent::new(0, 5)), Extent::new(2, 2)).bytes() == [0; 4]);
     }
 }

@@ -8,10 +8,10 @@ use super::viewport::{Affine, MaskOverlay, PreviewPlace, ViewParams, Viewport};
 use crate::app::desk::Gesture;
 use crate::app::staging::Staging;
 use crate::app::{Command, Said, State};
-use crate::base::{Extent, IntRect, JobId};
+use crate::base::{IntRect, JobId};
 use crate::canvas::View;
 use crate::canvas::view::Viewport as Room;
-use crate::imaging::resample::{Filter, resize};
+use crate::imaging::resample::resize_mask_mean;
 use crate::imaging::{Mask, Pixmap};
 use crate::tools::{Cursor, Effect, Modifiers, PointerEvent, ToolId};
 use crate::words::text;
@@ -43,8 +43,6 @@ pub struct CanvasPanel {
     pressure: f32,
     /// Where the preview is drawn that is on the graphics card.
     place: Option<PreviewPlace>,
-    /// The alpha of the job's previews: of which job, and in which size.
-    shares: Option<(JobId, Extent, Vec<u8>)>,
     /// The tool that comes back when Alt has picked a colour.
     borrowed: Option<ToolId>,
     /// While something is drawn: where the pointer is on the screen, and on the canvas.
@@ -58,7 +56,6 @@ impl CanvasPanel {
             uploads: Uploads::default(),
             preview: None,
             place: None,
-            shares: None,
             panning: false,
             pressure: 1.0,
             borrowed: None,
@@ -275,15 +272,15 @@ impl CanvasPanel {
             let place = state.place_of(forming.job)?;
             let step = glance.and_then(|k| forming.trails.first()?.get(k));
             let preview = step.or(forming.previews.first())?;
-            Some(((forming.job, forming.serial, glance), place.rect(), place.alpha(), preview))
+            Some(((forming.job, forming.serial, glance), place.rect(), place.veil(), preview))
         });
         let looked_back = || {
             let painting = state.paintings.front()?;
             let place = painting.place.as_ref()?;
             let preview = painting.trail.get(glance?)?;
-            Some(((JobId(0), painting.id.0, glance), place.rect(), place.alpha(), preview))
+            Some(((JobId(0), painting.id.0, glance), place.rect(), place.veil(), preview))
         };
-        let Some((key, rect, alpha, preview)) = shown.or_else(looked_back) else {
+        let Some((key, rect, veil, preview)) = shown.or_else(looked_back) else {
             // What has formed stays until the picture itself lies there.
             if state.joining > 0 && self.place.is_some() {
                 return self.place;
@@ -291,18 +288,14 @@ impl CanvasPanel {
             if self.preview.take().is_some() {
                 self.viewport.set_preview(None);
             }
-            (self.place, self.shares) = (None, None);
+            self.place = None;
             return None;
         };
         if self.preview != Some(key) {
             self.preview = Some(key);
-            let (of, extent) = (key.0, preview.extent());
-            // Made from the mask once a job, not with each step.
-            if self.shares.as_ref().is_none_or(|(job, size, _)| (*job, *size) != (of, extent)) {
-                self.shares = alpha.map(|mask| (of, extent, shares(mask, extent)));
-            }
-            let shares = self.shares.as_ref().map(|(_, _, shares)| shares.as_slice());
-            let pixels = premultiplied(preview, shares.filter(|_| alpha.is_some()));
+            let extent = preview.extent();
+            let veil = veil.map(|veil| resize_mask_mean(veil, extent));
+            let pixels = premultiplied(preview, veil.as_ref().map(Mask::bytes));
             self.viewport.set_preview(Some((extent, &pixels)));
         }
         self.place = Some(PreviewPlace { rect, opacity: 1.0 });
@@ -355,22 +348,19 @@ fn carry_out(effect: Effect, state: &mut State, view: &mut View, room: Room) {
     }
 }
 
-/// A mask in another size, a byte a pixel.
-fn shares(mask: &Mask, extent: Extent) -> Vec<u8> {
-    let grey = mask.bytes().iter().flat_map(|&v| [v, v, v, 255]).collect();
-    let picture = Pixmap::from_rgba(mask.extent(), grey).map(|picture| resize(&picture, extent, Filter::Bilinear));
-    picture.map(|picture| picture.rgba().iter().step_by(4).copied().collect()).unwrap_or_default()
-}
-
 /// RGBA with the alpha multiplied in, made less by shares, one a pixel.
 fn premultiplied(preview: &Pixmap, shares: Option<&[u8]>) -> Vec<u8> {
-    let share = |k: usize| shares.and_then(|shares| shares.get(k)).map_or(255, |v| u32::from(*v));
-    let pixels = preview.rgba().chunks_exact(4).enumerate().flat_map(|(k, pixel)| {
-        let [r, g, b, a] = [0, 1, 2, 3].map(|c| pixel.get(c).map_or(0, |v| u32::from(*v)));
-        let alpha = a * share(k) / 255;
-        [r, g, b].map(|c| (c * alpha / 255) as u8).into_iter().chain([alpha as u8])
-    });
-    pixels.collect()
+    let mut pixels = preview.rgba().to_vec();
+    let mut shares = shares.into_iter().flatten();
+    for pixel in pixels.chunks_exact_mut(4) {
+        let [r, g, b, a] = pixel else { continue };
+        let alpha = u32::from(*a) * u32::from(*shares.next().unwrap_or(&255)) / 255;
+        for channel in [r, g, b] {
+            *channel = (u32::from(*channel) * alpha / 255) as u8;
+        }
+        *a = alpha as u8;
+    }
+    pixels
 }
 
 /// Cinnabar, as the mask is seen over a picture.
