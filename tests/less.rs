@@ -1,6 +1,9 @@
 //! Less work for the same picture: guidance in an interval, deep features used again, texts encoded once. What is
 //! switched off changes no bit; what is switched on saves exactly the runs that it says.
 
+#[path = "common/quiet.rs"]
+mod quiet;
+
 use candle_core::{Device, Tensor};
 use danqing::base::Extent;
 use danqing::engine::families::{self, Model};
@@ -12,25 +15,10 @@ use danqing::engine::schedules::{BetaSchedule, NoiseTable};
 use danqing::engine::texts::Texts;
 use danqing::engine::{CandleGenerator, EngineFolders, pipeline, weights::Loader};
 use danqing::recipe::*;
+use quiet::Quiet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-
-struct Quiet;
-
-impl Progress for Quiet {
-    fn phase(&mut self, _: Phase) -> ControlFlow<Stop> {
-        ControlFlow::Continue(())
-    }
-
-    fn step(&mut self, _: Step<'_>) -> ControlFlow<Stop> {
-        ControlFlow::Continue(())
-    }
-
-    fn cancel(&self) -> Cancel {
-        Cancel::new()
-    }
-}
 
 fn recipe(sampling: Sampling) -> Recipe {
     Recipe {

@@ -1,11 +1,15 @@
 //! The engine against diffusers, on two small checkpoints of Taiyi's make: pictures, and the networks one by one.
 //! The goldens are made by `tests/goldens/parity/make.py`.
 
+#[path = "common/quiet.rs"]
+mod quiet;
+
 use danqing::engine::nets::ops::{Pass, with_values};
 use danqing::engine::nets::unet::Reuse;
 use danqing::engine::{CandleGenerator, EngineFolders, families, weights::Loader};
 use danqing::imaging::{Mask, read::read_picture};
 use danqing::recipe::*;
+use quiet::Quiet;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,22 +19,6 @@ use std::sync::Arc;
 /// Largest difference of a byte, and the largest mean difference, that rounding may make.
 const MOST: u8 = 2;
 const MOST_MEAN: f64 = 0.02;
-
-struct Quiet;
-
-impl Progress for Quiet {
-    fn phase(&mut self, _: Phase) -> ControlFlow<Stop> {
-        ControlFlow::Continue(())
-    }
-
-    fn step(&mut self, _: Step<'_>) -> ControlFlow<Stop> {
-        ControlFlow::Continue(())
-    }
-
-    fn cancel(&self) -> Cancel {
-        Cancel::new()
-    }
-}
 
 /// The goldens of this repository, or those that `DANQING_PARITY` names (made by the same script elsewhere).
 fn goldens() -> PathBuf {

@@ -8,18 +8,43 @@ use crate::app::{Command, State};
 use crate::canvas::Brush;
 use crate::tools::{Sampling, Target, ToolId};
 use crate::words::{Language, text};
-use egui::{ComboBox, DragValue, ScrollArea, Slider, Ui, emath::Numeric, vec2};
+use egui::{Align, ComboBox, DragValue, Id, Layout, ScrollArea, Slider, Ui, emath::Numeric, vec2};
 
 /// Height of the row.
 pub const HEIGHT: f32 = 5.5 * GRID;
 
 pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     let language = state.language;
-    let scroll = ScrollArea::horizontal().id_salt("tool options").auto_shrink(false);
-    scroll.show(ui, |ui| ui.horizontal_centered(|ui| options(ui, state, language, out)));
+    let tool = state.desk.tool();
+    let masks =
+        matches!(tool, ToolId::MaskBrush | ToolId::Eraser | ToolId::Lasso | ToolId::Rectangle | ToolId::Ellipse);
+    // The mask's menu has its place at the end of the row, whatever the words of a language take; the rest scrolls.
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        ui.spacing_mut().item_spacing.x = GRID;
+        if masks {
+            ui.add_space(GRID);
+            mask(ui, state, out);
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            // What the row takes in full is known once it was shown in full.
+            let id = Id::unique("tool options").with((tool, language));
+            let whole = ui.data(|data| data.get_temp::<f32>(id));
+            let tight = whole.is_some_and(|width| width > ui.available_width());
+            let scroll = ScrollArea::horizontal().id_salt("tool options").auto_shrink(false);
+            let shown = scroll.show(ui, |ui| ui.horizontal_centered(|ui| options(ui, state, language, tight)));
+            let width = shown.content_size.x;
+            if !tight && whole != Some(width) {
+                ui.data_mut(|data| data.insert_temp(id, width));
+                if width > shown.inner_rect.width() {
+                    ui.request_discard("a tight row shows less");
+                }
+            }
+        });
+    });
 }
 
-fn options(ui: &mut Ui, state: &mut State, language: Language, out: &mut Vec<Command>) {
+/// A tight row keeps in the menu at its end what is told less often.
+fn options(ui: &mut Ui, state: &mut State, language: Language, tight: bool) {
     let tool = state.desk.tool();
     {
         ui.spacing_mut().item_spacing.x = GRID;
@@ -29,11 +54,11 @@ fn options(ui: &mut Ui, state: &mut State, language: Language, out: &mut Vec<Com
         ui.add_space(GRID);
         let settings = &mut state.desk.settings;
         match tool {
-            ToolId::MaskBrush => brush(ui, language, &mut settings.mask_brush),
-            ToolId::ColourBrush => brush(ui, language, &mut settings.colour_brush),
+            ToolId::MaskBrush => brush(ui, language, tight, &mut settings.mask_brush),
+            ToolId::ColourBrush => brush(ui, language, tight, &mut settings.colour_brush),
             ToolId::Eraser => {
                 target(ui, language, &mut settings.eraser_target);
-                brush(ui, language, &mut settings.eraser);
+                brush(ui, language, tight, &mut settings.eraser);
             }
             ToolId::Wand | ToolId::Bucket => {
                 if tool == ToolId::Bucket {
@@ -67,21 +92,13 @@ fn options(ui: &mut Ui, state: &mut State, language: Language, out: &mut Vec<Com
                 );
             }
         }
-        if matches!(tool, ToolId::MaskBrush | ToolId::Eraser | ToolId::Lasso | ToolId::Rectangle | ToolId::Ellipse) {
-            mask(ui, state, out);
-        }
     }
 }
 
 /// What is done with the mask as a whole.
 fn mask(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
     let language = state.language;
-    let show = Command::ToggleMaskOverlay;
-    let eye = if state.desk.mask_shown { Icon::Eye } else { Icon::EyeOff };
-    let button = icon_button(ui, eye, &text(language, &show.text_id()), Some(state.desk.mask_shown));
-    if tip(button, language, &show).clicked() {
-        out.push(show);
-    }
+    // From the right to the left.
     let menu = ui.menu_button(text(language, "group-mask"), |ui| {
         ui.set_min_width(24.0 * GRID);
         for entry in crate::app::commands::ENTRIES.iter().filter(|entry| entry.group == Group::Mask) {
@@ -98,11 +115,17 @@ fn mask(ui: &mut Ui, state: &State, out: &mut Vec<Command>) {
         }
     });
     tip_text(menu.response, &text(language, "tip-mask-menu"), None);
+    let show = Command::ToggleMaskOverlay;
+    let eye = if state.desk.mask_shown { Icon::Eye } else { Icon::EyeOff };
+    let button = icon_button(ui, eye, &text(language, &show.text_id()), Some(state.desk.mask_shown));
+    if tip(button, language, &show).clicked() {
+        out.push(show);
+    }
 }
 
-fn brush(ui: &mut Ui, language: Language, brush: &mut Brush) {
+fn brush(ui: &mut Ui, language: Language, tight: bool, brush: &mut Brush) {
     let mut size = brush.diameter;
-    ui.spacing_mut().slider_width = 10.0 * GRID;
+    ui.spacing_mut().slider_width = if tight { 7.0 * GRID } else { 10.0 * GRID };
     let words = text(language, "label-brush-size");
     name(ui, &words);
     ui.spacing_mut().interact_size.y = 2.25 * GRID;
@@ -113,9 +136,15 @@ fn brush(ui: &mut Ui, language: Language, brush: &mut Brush) {
     ui.add_sized([6.5 * GRID, CONTROL - 4.0], value).accessible_name(words);
     brush.diameter = size;
     percent(ui, language, "label-hardness", "tip-hardness", &mut brush.hardness);
-    percent(ui, language, "label-brush-opacity", "tip-brush-opacity", &mut brush.opacity);
+    let opacity = ("label-brush-opacity", "tip-brush-opacity");
+    if !tight {
+        percent(ui, language, opacity.0, opacity.1, &mut brush.opacity);
+    }
     ui.menu_button(text(language, "label-more"), |ui| {
         ui.set_min_width(26.0 * GRID);
+        if tight {
+            ui.horizontal(|ui| percent(ui, language, opacity.0, opacity.1, &mut brush.opacity));
+        }
         for (label, hint, value) in [
             ("label-flow", "tip-flow", &mut brush.flow),
             ("label-spacing", "tip-spacing", &mut brush.spacing),

@@ -9,6 +9,9 @@
 //! than by the yardstick, UNet rows through the whole network and through its outermost level a picture (a guided step
 //! has two), seconds of sampling a picture (median).
 
+#[path = "../common/quiet.rs"]
+mod quiet;
+
 use danqing::base::Problem;
 use danqing::engine::families::{self, Model};
 use danqing::engine::nets::ops::Pass;
@@ -16,6 +19,7 @@ use danqing::engine::preview::LinearPreview;
 use danqing::engine::texts::Texts;
 use danqing::engine::{pipeline, weights::Loader};
 use danqing::recipe::*;
+use quiet::Quiet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -46,22 +50,6 @@ const CAPTIONS: [&str; 24] = [
     "小荷才露尖尖角，早有蜻蜓立上头，剪纸",
     "星空下的沙漠，油画",
 ];
-
-struct Quiet;
-
-impl Progress for Quiet {
-    fn phase(&mut self, _: Phase) -> ControlFlow<Stop> {
-        ControlFlow::Continue(())
-    }
-
-    fn step(&mut self, _: Step<'_>) -> ControlFlow<Stop> {
-        ControlFlow::Continue(())
-    }
-
-    fn cancel(&self) -> Cancel {
-        Cancel::new()
-    }
-}
 
 /// A model in one precision, and the texts that it has read.
 struct Painter {
