@@ -14,6 +14,8 @@ mod avx512;
 mod bytes;
 #[cfg(target_arch = "x86_64")]
 mod moves;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod portable;
 mod tile;
@@ -54,7 +56,7 @@ impl Precision {
     /// What the processor can do of what is asked for.
     fn settle(self, isa: Isa) -> (Isa, Self) {
         let isa = isa.or_best();
-        (isa, if isa.has_bf16() && isa.has_vnni() { self } else { Self::F32 })
+        (isa, if isa.is_avx512() && isa.has_bf16() && isa.has_vnni() { self } else { Self::F32 })
     }
 
     /// Numbers in a word of the packed values and of the weights.

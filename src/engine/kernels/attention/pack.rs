@@ -312,6 +312,7 @@ pub(super) fn pack_queries(
             }
         };
     }
+    let _ = tiles;
     scale.fill(1.0);
     match x {
         Data::F32(x) => spread(out, x, at, (rows, lanes, width)),
@@ -356,6 +357,7 @@ pub(super) unsafe fn unpack_results(
             super::moves::unpack_results(target, (first, stride), (sums, total), (rows, lanes, width));
         };
     }
+    let _ = isa;
     for (r, &total) in total.iter().enumerate().take(rows) {
         let factor = if total == 0.0 { 0.0 } else { 1.0 / total };
         for (c, column) in sums.chunks_exact(lanes).enumerate().take(width) {
