@@ -312,9 +312,11 @@ pub(super) fn pack_queries(
             }
         };
     }
-    let _ = tiles;
     scale.fill(1.0);
+    let in_pairs = tiles.precision == Precision::Bf16;
     match x {
+        Data::F32(x) if in_pairs => spread_pairs(out, x, at, (rows, lanes, width)),
+        Data::Bf16(x) if in_pairs => spread_pairs(out, x, at, (rows, lanes, width)),
         Data::F32(x) => spread(out, x, at, (rows, lanes, width)),
         Data::Bf16(x) => spread(out, x, at, (rows, lanes, width)),
     }
@@ -334,6 +336,28 @@ fn spread<E: Float>(
         let row = &x[first + r * stride..][..width];
         for (column, v) in out.chunks_exact_mut(lanes).zip(row) {
             column[r] = v.to_f32().to_bits();
+        }
+    }
+}
+
+/// `pack_queries` in plain Rust, bf16.
+fn spread_pairs<E: Float>(
+    out: &mut [u32],
+    x: &[E],
+    (first, stride): (usize, usize),
+    (rows, lanes, width): (usize, usize, usize),
+) {
+    if rows < lanes {
+        out.fill(0);
+    }
+    for r in 0..rows {
+        let row = x[first + r * stride..][..width].chunks(2);
+        for (column, two) in out.chunks_exact_mut(lanes).zip(row) {
+            column[r] = match *two {
+                [a, b] => pair(a, b),
+                [a] => pair(a, 0.0),
+                _ => 0,
+            };
         }
     }
 }

@@ -155,9 +155,15 @@ impl Tiles {
         #[cfg(target_arch = "aarch64")]
         if matches!(self.isa, Isa::Neon { .. }) {
             let state = (s.negative, s.limit, &mut *s.top, &mut *s.sum);
-            // SAFETY: every AArch64 has NEON, and the lengths have just been checked.
+            // SAFETY: every AArch64 has NEON, `Precision::settle` gives bf16 only with BF16, and the lengths have just
+            // been checked.
             #[allow(unsafe_code)]
-            return unsafe { super::neon::scores(panel, q, p, lanes, state, (seen, unit)) };
+            return unsafe {
+                match self.precision {
+                    Precision::F32 => super::neon::single::scores(panel, q, p, lanes, state, (seen, unit)),
+                    _ => super::neon::pairs::scores(panel, q, p, lanes, state, (seen, unit)),
+                }
+            };
         }
         portable::scores::<false, KEY_TILE, 8>(panel, q, p, lanes, (s.negative, s.limit), (s.top, s.sum), (seen, unit))
     }
@@ -187,9 +193,14 @@ impl Tiles {
         }
         #[cfg(target_arch = "aarch64")]
         if matches!(self.isa, Isa::Neon { .. }) {
-            // SAFETY: every AArch64 has NEON, and the lengths have just been checked.
+            // SAFETY: as for the scores.
             #[allow(unsafe_code)]
-            return unsafe { super::neon::weigh(panel, p, out, lanes) };
+            return unsafe {
+                match self.precision {
+                    Precision::F32 => super::neon::single::weigh(panel, p, out, lanes),
+                    _ => super::neon::pairs::weigh(panel, p, out, lanes),
+                }
+            };
         }
         portable::weigh::<false, VALUE_TILE, 8>(panel, p, out, lanes);
     }
