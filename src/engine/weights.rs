@@ -28,7 +28,7 @@ pub struct Loader<'a> {
 
 /// How networks compute on a processor with these instructions when `precision` is asked for.
 ///
-/// Bytes are multiplied where the processor has instructions for it (VNNI), bf16 where it has those; elsewhere neither
+/// Bytes are multiplied where the processor has instructions for it (VNNI, NEON's dot products), bf16 where it has those; elsewhere neither
 /// is faster than f32.
 pub fn scheme(precision: Precision, isa: Isa) -> Scheme {
     let full = Scheme::full(isa);

@@ -12,6 +12,9 @@ pub enum Isa {
     Avx2 { vnni: bool },
     /// AVX-512 F, BW, VL and DQ; `bf16`: AVX512-BF16; `vnni`: AVX512-VNNI.
     Avx512 { bf16: bool, vnni: bool },
+    /// NEON with fused multiply-adds, which every AArch64 has; `bf16`: FEAT_BF16's products of bf16; `dot`:
+    /// FEAT_DotProd's dot products of bytes; `i8mm`: FEAT_I8MM's products of small matrices of bytes.
+    Neon { bf16: bool, dot: bool, i8mm: bool },
 }
 
 impl Isa {
@@ -29,6 +32,11 @@ impl Isa {
                 all.push(Self::Avx512 { bf16, vnni });
             }
         }
+        for bf16 in [true, false] {
+            for (dot, i8mm) in [(true, true), (true, false), (false, false)] {
+                all.push(Self::Neon { bf16, dot, i8mm });
+            }
+        }
         all.extend([Self::Avx2 { vnni: true }, Self::Avx2 { vnni: false }, Self::Portable]);
         all.retain(|isa| isa.is_available());
         all
@@ -39,6 +47,7 @@ impl Isa {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
+            Self::Neon { .. } => false,
             Self::Avx2 { vnni } => {
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")
@@ -56,7 +65,20 @@ impl Isa {
     }
 
     /// Whether this processor can run it.
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    pub fn is_available(self) -> bool {
+        use std::arch::is_aarch64_feature_detected as has;
+        match self {
+            Self::Portable => true,
+            Self::Neon { bf16, dot, i8mm } => {
+                has!("neon") && (!bf16 || has!("bf16")) && (!dot || has!("dotprod")) && (!i8mm || has!("i8mm"))
+            }
+            Self::Avx2 { .. } | Self::Avx512 { .. } => false,
+        }
+    }
+
+    /// Whether this processor can run it.
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub fn is_available(self) -> bool {
         self == Self::Portable
     }
@@ -67,19 +89,25 @@ impl Isa {
             Self::Portable => std::env::consts::ARCH,
             Self::Avx2 { .. } => "AVX2",
             Self::Avx512 { .. } => "AVX-512",
+            Self::Neon { .. } => "NEON",
         };
-        let more = [(self.has_bf16(), " BF16"), (self.has_vnni(), " VNNI")];
+        let bytes = match self {
+            Self::Neon { i8mm: true, .. } => " I8MM",
+            Self::Neon { .. } => " DotProd",
+            _ => " VNNI",
+        };
+        let more = [(self.has_bf16(), " BF16"), (self.has_vnni(), bytes)];
         more.into_iter().filter(|(has, _)| *has).fold(family.to_owned(), |title, (_, word)| title + word)
     }
 
     /// Products of pairs of bf16.
     pub fn has_bf16(self) -> bool {
-        matches!(self, Self::Avx512 { bf16: true, .. })
+        matches!(self, Self::Avx512 { bf16: true, .. } | Self::Neon { bf16: true, .. })
     }
 
-    /// Products of bytes.
+    /// Products of bytes: VNNI's, or NEON's.
     pub fn has_vnni(self) -> bool {
-        matches!(self, Self::Avx512 { vnni: true, .. } | Self::Avx2 { vnni: true })
+        matches!(self, Self::Avx512 { vnni: true, .. } | Self::Avx2 { vnni: true } | Self::Neon { dot: true, .. })
     }
 
     pub fn is_avx512(self) -> bool {
@@ -94,7 +122,7 @@ impl Isa {
     /// Columns in a panel of weights packed for it: what its microkernel holds in registers beside six rows.
     pub fn panel(self) -> usize {
         match self {
-            Self::Portable | Self::Avx2 { .. } => 16,
+            Self::Portable | Self::Avx2 { .. } | Self::Neon { .. } => 16,
             Self::Avx512 { .. } => 64,
         }
     }
@@ -121,5 +149,7 @@ mod tests {
     fn titles_name_what_there_is() {
         assert_eq!(Isa::Avx512 { bf16: true, vnni: true }.title(), "AVX-512 BF16 VNNI");
         assert_eq!(Isa::Avx2 { vnni: false }.title(), "AVX2");
+        assert_eq!(Isa::Neon { bf16: true, dot: true, i8mm: true }.title(), "NEON BF16 I8MM");
+        assert_eq!(Isa::Neon { bf16: false, dot: true, i8mm: false }.title(), "NEON DotProd");
     }
 }

@@ -1,4 +1,5 @@
-//! Plain loops, compiled again for wider instructions: the compiler vectorises what is inlined here.
+//! Plain loops, compiled again for wider instructions: the compiler vectorises what is inlined here. On AArch64 once is
+//! enough, since NEON belongs to its base.
 
 use super::isa::Isa;
 
@@ -18,7 +19,7 @@ pub unsafe fn vectorise<W: Work>(isa: Isa, work: W) -> W::Output {
     {
         debug_assert!(isa.is_available());
         match isa {
-            Isa::Portable => {}
+            Isa::Portable | Isa::Neon { .. } => {}
             // SAFETY: passed on.
             Isa::Avx2 { .. } => return unsafe { avx2(work) },
             // SAFETY: passed on.

@@ -14,6 +14,8 @@ mod avx512;
 mod bytes;
 #[cfg(target_arch = "x86_64")]
 mod moves;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod portable;
 mod tile;
@@ -41,10 +43,10 @@ const MARGIN: f32 = 32.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     F32,
-    /// q, k, v and the weights in bf16: needs AVX-512 with BF16 and VNNI, elsewhere f32 is used.
+    /// q, k, v and the weights in bf16: needs AVX-512 with BF16 and VNNI, or NEON with BF16; elsewhere f32 is used.
     Bf16,
     /// q and k in bytes (a scale for each query, and one for each tile of keys, from which the mean of all keys was
-    /// taken away: Zhang et al. 2024, SageAttention); v and the weights in bf16. Needs the same.
+    /// taken away: Zhang et al. 2024, SageAttention); v and the weights in bf16. Needs AVX-512 with BF16 and VNNI.
     Bytes,
     /// v (a unit for each channel) and the weights (0…255) in bytes too: the fastest and the roughest. Needs the same.
     AllBytes,
@@ -54,7 +56,12 @@ impl Precision {
     /// What the processor can do of what is asked for.
     fn settle(self, isa: Isa) -> (Isa, Self) {
         let isa = isa.or_best();
-        (isa, if isa.has_bf16() && isa.has_vnni() { self } else { Self::F32 })
+        let can = match (isa, self) {
+            (Isa::Avx512 { bf16: true, vnni: true }, asked) => asked,
+            (Isa::Neon { bf16: true, .. }, Self::Bf16 | Self::Bytes | Self::AllBytes) => Self::Bf16,
+            _ => Self::F32,
+        };
+        (isa, can)
     }
 
     /// Numbers in a word of the packed values and of the weights.

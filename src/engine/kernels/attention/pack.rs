@@ -313,7 +313,10 @@ pub(super) fn pack_queries(
         };
     }
     scale.fill(1.0);
+    let in_pairs = tiles.precision == Precision::Bf16;
     match x {
+        Data::F32(x) if in_pairs => spread_pairs(out, x, at, (rows, lanes, width)),
+        Data::Bf16(x) if in_pairs => spread_pairs(out, x, at, (rows, lanes, width)),
         Data::F32(x) => spread(out, x, at, (rows, lanes, width)),
         Data::Bf16(x) => spread(out, x, at, (rows, lanes, width)),
     }
@@ -337,6 +340,28 @@ fn spread<E: Float>(
     }
 }
 
+/// `pack_queries` in plain Rust, bf16.
+fn spread_pairs<E: Float>(
+    out: &mut [u32],
+    x: &[E],
+    (first, stride): (usize, usize),
+    (rows, lanes, width): (usize, usize, usize),
+) {
+    if rows < lanes {
+        out.fill(0);
+    }
+    for r in 0..rows {
+        let row = x[first + r * stride..][..width].chunks(2);
+        for (column, two) in out.chunks_exact_mut(lanes).zip(row) {
+            column[r] = match *two {
+                [a, b] => pair(a, b),
+                [a] => pair(a, 0.0),
+                _ => 0,
+            };
+        }
+    }
+}
+
 /// `sums` [width][lanes] divided by `total` [lanes] (zeros where that is 0), to rows `first + r·stride` of the target.
 ///
 /// # Safety
@@ -356,6 +381,7 @@ pub(super) unsafe fn unpack_results(
             super::moves::unpack_results(target, (first, stride), (sums, total), (rows, lanes, width));
         };
     }
+    let _ = isa;
     for (r, &total) in total.iter().enumerate().take(rows) {
         let factor = if total == 0.0 { 0.0 } else { 1.0 / total };
         for (c, column) in sums.chunks_exact(lanes).enumerate().take(width) {

@@ -15,6 +15,8 @@ struct Case {
 
 /// AVX-512 with all that the kernels know of.
 const ALL: Isa = Isa::Avx512 { bf16: true, vnni: true };
+/// NEON with the same.
+const ALL_OF_NEON: Isa = Isa::Neon { bf16: true, dot: true, i8mm: true };
 
 /// The definition.
 fn plain(q: &[f32], k: &[f32], v: &[f32], s: &Case, hidden: &[bool], causal: bool) -> Vec<f32> {
@@ -66,6 +68,9 @@ fn paths() -> Vec<(Isa, Precision, f32)> {
         paths.push((ALL, Precision::Bf16, 1e-2));
         paths.push((ALL, Precision::Bytes, 3e-2));
         paths.push((ALL, Precision::AllBytes, 4e-2));
+    }
+    if ALL_OF_NEON.is_available() {
+        paths.push((ALL_OF_NEON, Precision::Bf16, 1e-2));
     }
     paths
 }

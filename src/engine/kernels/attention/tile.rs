@@ -82,6 +82,8 @@ impl Tiles {
         seen: Option<&[u16]>,
         (bytes, unit): (Bytes<'_>, f32),
     ) -> bool {
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = bytes;
         let words = q.len() / lanes;
         assert!(matches!(lanes, 16 | 32 | 48 | 64) && q.len() == words * lanes, "queries");
         assert!(panel.len() == words * KEY_TILE, "keys");
@@ -147,8 +149,21 @@ impl Tiles {
                     return unsafe { scores_avx2(panel, q, p, lanes, s, (seen, unit)) };
                 }
                 (Precision::Bytes | Precision::AllBytes, _, _) => unreachable!("keys in bytes have headers"),
-                (Precision::F32, Isa::Portable, _) => {}
+                (Precision::F32, Isa::Portable | Isa::Neon { .. }, _) => {}
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if matches!(self.isa, Isa::Neon { .. }) {
+            let state = (s.negative, s.limit, &mut *s.top, &mut *s.sum);
+            // SAFETY: every AArch64 has NEON, `Precision::settle` gives bf16 only with BF16, and the lengths have just
+            // been checked.
+            #[allow(unsafe_code)]
+            return unsafe {
+                match self.precision {
+                    Precision::F32 => super::neon::single::scores(panel, q, p, lanes, state, (seen, unit)),
+                    _ => super::neon::pairs::scores(panel, q, p, lanes, state, (seen, unit)),
+                }
+            };
         }
         portable::scores::<false, KEY_TILE, 8>(panel, q, p, lanes, (s.negative, s.limit), (s.top, s.sum), (seen, unit))
     }
@@ -173,8 +188,19 @@ impl Tiles {
                     #[allow(unsafe_code)]
                     return unsafe { weigh_avx2(panel, p, out, lanes) };
                 }
-                (Precision::F32, Isa::Portable) => {}
+                (Precision::F32, Isa::Portable | Isa::Neon { .. }) => {}
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if matches!(self.isa, Isa::Neon { .. }) {
+            // SAFETY: as for the scores.
+            #[allow(unsafe_code)]
+            return unsafe {
+                match self.precision {
+                    Precision::F32 => super::neon::single::weigh(panel, p, out, lanes),
+                    _ => super::neon::pairs::weigh(panel, p, out, lanes),
+                }
+            };
         }
         portable::weigh::<false, VALUE_TILE, 8>(panel, p, out, lanes);
     }

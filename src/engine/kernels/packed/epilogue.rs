@@ -194,6 +194,11 @@ pub(super) unsafe fn finish<O: Float>(
         if unsafe { super::finish_x86::finish(isa, &rows, affine) } {
             continue;
         }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above, and every AArch64 has NEON.
+        if unsafe { super::finish_neon::finish(isa, &rows, affine) } {
+            continue;
+        }
         // SAFETY: the caller vouches that the processor has `isa`.
         unsafe { vectorise(isa, Plain { rows, affine }) };
     }

@@ -4,6 +4,7 @@
 use super::epilogue::{Affine, Rows};
 use crate::engine::kernels::element::{Float, Format};
 use crate::engine::kernels::isa::Isa;
+use crate::engine::kernels::math::{GELU_P as P, GELU_Q as Q};
 use std::arch::x86_64::*;
 
 /// What is added to each row, as the loop sees it.
@@ -196,14 +197,10 @@ unsafe fn load_bf16<const WHOLE: bool>(at: *const u8, mask: u16) -> __m512 {
     _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(narrow)))
 }
 
-/// GELU by its definition with erf, sixteen at a time, to 2e-6: x·(1/2 + z·P(z²)/Q(z²)), z being x held within ±5, beyond
-/// which Φ is 0 or 1 to 3e-7. The coefficients are a least-squares fit of (Φ(z) - 1/2)/z with weights moved until the
-/// greatest error of Φ, 4e-8 before rounding, was even over the range (`tools/fit_gelu.py`).
+/// GELU by its definition with erf, sixteen at a time, to 2e-6 (see `math::GELU_P`).
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn gelu(x: __m512) -> __m512 {
-    const P: [f32; 5] = [0.398_942_05, 0.045_440_65, 0.005_217_435, 0.000_268_967_94, 5.163_674e-6];
-    const Q: [f32; 6] = [1.0, 0.280_565_7, 0.034_846_246, 0.002_437_821_6, 9.672_99e-5, 4.594_011e-7];
     let set = |value: f32| _mm512_set1_ps(value);
     let low = _mm512_max_ps(x, set(-5.0));
     let z = _mm512_min_ps(low, set(5.0));

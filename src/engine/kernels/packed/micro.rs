@@ -2,8 +2,10 @@
 //!
 //! All precisions share one shape. A *group* is four bytes of depth: one f32, two bf16 or four bytes. The panel holds,
 //! group after group, the four bytes of each of its columns; a row of activations is read group by group where it lies
-//! in memory and broadcast. So only the multiply-add differs: FMA, `vdpbf16ps`, `vpdpbusd`, or what stands in for them.
+//! in memory and broadcast. So only the multiply-add differs: FMA, `vdpbf16ps`, `vpdpbusd`, their kin in NEON, or what stands in for them.
 
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::engine::kernels::element::Precision;
@@ -54,6 +56,10 @@ pub fn kernel(isa: Isa, precision: Precision, rows: usize, columns: usize) -> Ke
     assert!((1..=ROWS).contains(&rows) && (1..=4).contains(&(columns / 16)) && columns.is_multiple_of(16));
     #[cfg(target_arch = "x86_64")]
     if let Some(kernel) = x86::kernel(isa, precision, rows, columns) {
+        return kernel;
+    }
+    #[cfg(target_arch = "aarch64")]
+    if let Some(kernel) = neon::kernel(isa, precision, rows, columns) {
         return kernel;
     }
     let _ = isa;

@@ -8,12 +8,20 @@
 pub mod bytes;
 pub mod conv;
 pub mod epilogue;
+#[cfg(target_arch = "aarch64")]
+mod finish_neon;
 #[cfg(target_arch = "x86_64")]
 mod finish_x86;
+#[cfg(target_arch = "aarch64")]
+mod matrix_neon;
 mod micro;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod prefetch;
 pub mod product;
 pub mod quantise;
+#[cfg(target_arch = "aarch64")]
+mod quantise_neon;
 #[cfg(target_arch = "x86_64")]
 mod quantise_x86;
 #[cfg(test)]

@@ -16,5 +16,17 @@ pub fn prefetch<const WHERE: bool>(start: *const u8, length: usize) {
         // SAFETY: a hint may name any address.
         unsafe { if WHERE { _mm_prefetch::<_MM_HINT_T0>(at) } else { _mm_prefetch::<_MM_HINT_T1>(at) } }
     }
+    #[cfg(target_arch = "aarch64")]
+    for at in (0..length).step_by(64) {
+        let at = start.wrapping_add(at);
+        // SAFETY: a hint may name any address.
+        unsafe {
+            if WHERE {
+                std::arch::asm!("prfm pldl1keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly));
+            } else {
+                std::arch::asm!("prfm pldl2keep, [{}]", in(reg) at, options(nostack, preserves_flags, readonly));
+            }
+        }
+    }
     let _ = (start, length);
 }

@@ -130,6 +130,11 @@ pub fn quantise_rows<T: Float>(
             (*scale, *offset) = numbers;
             continue;
         }
+        #[cfg(target_arch = "aarch64")]
+        if let Some(numbers) = super::quantise_neon::row(isa, data, x, smooth) {
+            (*scale, *offset) = numbers;
+            continue;
+        }
         // SAFETY: the processor has just been checked.
         (*scale, *offset) = unsafe { vectorise(isa, Row { data, x, smooth }) };
     }

@@ -346,13 +346,13 @@ mod int8_avx2 {
     microkernel!("avx2,fma", 1, [2]);
 }
 
-/// The microkernel of `isa` for `rows` rows and a panel of `columns` columns; none for [`Isa::Portable`] and for panels
+/// The microkernel of `isa` for `rows` rows and a panel of `columns` columns; none for [`Isa::Portable`], others' and for panels
 /// that were packed for another instruction set.
 pub fn kernel(isa: Isa, precision: Precision, rows: usize, columns: usize) -> Option<Kernel> {
     let wide = |table: &[[Kernel; 4]; ROWS]| table[rows - 1][columns / 16 - 1];
     let narrow = |table: &[[Kernel; 1]; ROWS]| (columns == 16).then(|| table[rows - 1][0]);
     match (isa, precision) {
-        (Isa::Portable, _) => None,
+        (Isa::Portable | Isa::Neon { .. }, _) => None,
         (Isa::Avx512 { .. }, Precision::F32) => Some(wide(&f32_avx512::KERNELS)),
         (Isa::Avx512 { bf16: true, .. }, Precision::Bf16) => Some(wide(&bf16_avx512bf16::KERNELS)),
         (Isa::Avx512 { .. }, Precision::Bf16) => Some(wide(&bf16_avx512::KERNELS)),
