@@ -116,9 +116,10 @@ impl Model for Fake {
         &self.noise
     }
 
-    fn encode_text(&self, _: &Pass, text: &str, _: TextOptions) -> Result<Tensor, Interrupt> {
-        self.encoded.lock().unwrap().push(text.to_owned());
-        Ok(Tensor::zeros((1, 8, 4), candle_core::DType::F32, &Device::Cpu)?)
+    fn encode_texts(&self, _: &Pass, texts: &[&str], _: TextOptions) -> Result<Vec<Tensor>, Interrupt> {
+        self.encoded.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
+        let zeros = || Ok(Tensor::zeros((1, 8, 4), candle_core::DType::F32, &Device::Cpu)?);
+        texts.iter().map(|_| zeros()).collect()
     }
 
     fn listen(&self, _: &Pass, _: &Tensor) -> Result<Heard, Interrupt> {

@@ -66,6 +66,11 @@ impl Buffer {
         bytemuck::cast_slice_mut(&mut self.lines).get_mut(..self.bytes).unwrap_or_default()
     }
 
+    /// Forgets what lies behind the first `bytes` bytes.
+    pub fn shorten(&mut self, bytes: usize) {
+        self.bytes = self.bytes.min(bytes);
+    }
+
     /// Its values of a kind; the bytes must be a whole number of them.
     pub fn values<T: Pod>(&self) -> &[T] {
         bytemuck::cast_slice(self.bytes())

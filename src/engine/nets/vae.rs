@@ -106,10 +106,10 @@ impl Mid {
         ))
     }
 
-    fn forward(&self, pass: &Pass, x: &Feature) -> Result<Feature, Interrupt> {
+    fn forward(&self, pass: &Pass, x: Feature) -> Result<Feature, Interrupt> {
         let x = self.0.forward(pass, x, None)?;
         let x = self.1.forward(pass, &x)?;
-        self.2.forward(pass, &x, None)
+        self.2.forward(pass, x, None)
     }
 }
 
@@ -220,15 +220,14 @@ impl Vae {
         let mut x = self.encoder.conv_in.forward(pass, &x, Tail::default())?;
         for stage in &self.encoder.stages {
             for resnet in &stage.resnets {
-                x = resnet.forward(pass, &x, None)?;
+                x = resnet.forward(pass, x, None)?;
             }
             if let Some(downsample) = &stage.sampler {
                 x = downsample.forward(pass, &x)?;
             }
         }
-        x = self.encoder.mid.forward(pass, &x)?;
-        x = self.encoder.norm_out.forward_silu(pass, &x, self.encoder.conv_out.wants())?;
-        x = self.encoder.conv_out.forward(pass, &x, Tail::default())?;
+        x = self.encoder.mid.forward(pass, x)?;
+        x = self.encoder.conv_out.forward_normed(pass, &self.encoder.norm_out, &x, None, None)?;
         let moments = self.quant.forward(pass, &x, Tail::default())?.to_map(pass, self.place)?;
         let z = moments.dim(1)? / 2;
         Ok((moments.narrow(1, 0, z)?.contiguous()?, moments.narrow(1, z, z)?.clamp(-30.0, 20.0)?))
@@ -239,16 +238,16 @@ impl Vae {
         let z = Feature::from_map(pass, z, self.place)?;
         let z = self.post_quant.forward(pass, &z, Tail::default())?;
         let mut x = self.decoder.conv_in.forward(pass, &z, Tail::default())?;
-        x = self.decoder.mid.forward(pass, &x)?;
+        x = self.decoder.mid.forward(pass, x)?;
         for stage in &self.decoder.stages {
             for resnet in &stage.resnets {
-                x = resnet.forward(pass, &x, None)?;
+                x = resnet.forward(pass, x, None)?;
             }
             if let Some(upsample) = &stage.sampler {
                 x = upsample.forward(pass, &x, None)?;
             }
         }
-        x = self.decoder.norm_out.forward_silu(pass, &x, self.decoder.conv_out.wants())?;
-        self.decoder.conv_out.forward(pass, &x, Tail::default())?.to_map(pass, self.place)
+        x = self.decoder.conv_out.forward_normed(pass, &self.decoder.norm_out, &x, None, None)?;
+        x.to_map(pass, self.place)
     }
 }
