@@ -229,7 +229,7 @@ fn kept_features_are_those_that_are_taken() {
             Loader { device, precision, by_candle: false, cache: cache.path(), cancel, report: &mut report };
         let model = (family.load)(&folder, &mut loader).unwrap();
         let pass = Pass::default();
-        let text = model.encode_text(&pass, "山", TextOptions::default()).unwrap();
+        let text = model.encode_texts(&pass, &["山"], TextOptions::default()).unwrap().remove(0);
         let heard = model.listen(&pass, &text).unwrap();
         // Odd sides: the way up must know the size of the next skip.
         for (height, width) in [(8, 8), (9, 13)] {

@@ -64,8 +64,8 @@ enum Weights {
 }
 
 /// Packs what rows of several sources say, one source after the other.
-fn pack(spec: Spec<'_>, sources: &[Source<'_>]) -> PackedWeights {
-    PackedWeights::pack(spec, |row, out| {
+fn pack(spec: Spec<'_>, sources: &[Source<'_>]) -> Result<PackedWeights, Problem> {
+    let packed = PackedWeights::pack(spec, |row, out| {
         let mut row = row;
         for source in sources {
             if row < source.rows() {
@@ -74,7 +74,8 @@ fn pack(spec: Spec<'_>, sources: &[Source<'_>]) -> PackedWeights {
             }
             row -= source.rows();
         }
-    })
+    });
+    packed.map_err(|refused| Interrupt::from(refused).into())
 }
 
 /// A convolution with bias.
@@ -103,7 +104,7 @@ impl Conv2d {
             }
             Place::Native(scheme) => {
                 let spec = Spec { taps: kernel * kernel, ..Spec::linear(scheme.products, scheme.isa, output, input) };
-                let weights = pack(spec, &[p.source("weight", &shape)?]);
+                let weights = pack(spec, &[p.source("weight", &shape)?])?;
                 Weights::Native(Product { weights, bias: Some(p.source("bias", &[output])?.all()), scheme })
             }
         };
@@ -124,7 +125,7 @@ impl Conv2d {
         let mut conv = Self::load_3x3(p, channels, channels)?;
         if let Place::Native(Scheme { products, isa, .. }) = p.place() {
             let spec = Spec { doubled: true, ..Spec::conv3x3(products, isa, channels, channels) };
-            conv.doubled = Some(pack(spec, &[p.source("weight", &[channels, channels, 3, 3])?]));
+            conv.doubled = Some(pack(spec, &[p.source("weight", &[channels, channels, 3, 3])?])?);
         }
         Ok(conv)
     }
@@ -297,7 +298,7 @@ impl Linear {
                         each.collect::<Result<Vec<_>, Problem>>().map(|each| each.concat())
                     })
                     .transpose()?;
-                Weights::Native(Product { weights: pack(spec, &sources), bias, scheme })
+                Weights::Native(Product { weights: pack(spec, &sources)?, bias, scheme })
             }
         };
         Ok(Self { weights, gated })

@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn schemes() -> Vec<Scheme> {
-        let all = Isa::available().flat_map(|isa| {
+        let all = Isa::available().into_iter().flat_map(|isa| {
             let full = Scheme::full(isa);
             let half = Scheme { activations: Format::Bf16, products: Precision::Bf16, isa };
             [full, half, Scheme { products: Precision::Int8, ..full }, Scheme { products: Precision::Int8, ..half }]
