@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_text_is_encoded_once_until_it_is_forgotten() {
         let mut texts = Texts::default();
-        let mut encoded = 0;
+        let mut encoded = 0u32;
         let mut ask = |text: &str, options| {
             let made = |unknown: &[&str]| {
                 encoded += 1;
