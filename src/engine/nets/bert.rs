@@ -88,7 +88,7 @@ impl BertConfig {
         if sizes.into_iter().any(odd)
             || self.num_hidden_layers > 96
             || self.num_attention_heads == 0
-            || self.hidden_size % self.num_attention_heads != 0
+            || !self.hidden_size.is_multiple_of(self.num_attention_heads)
         {
             return Err(invalid(format!("{self:?}")));
         }

@@ -49,6 +49,9 @@ impl Memory {
 #[derive(Default)]
 pub struct Pool {
     free: Mutex<Vec<Memory>>,
+    /// Bytes had from the system: now, and at most.
+    #[cfg(test)]
+    pub had: Mutex<(usize, usize)>,
 }
 
 /// So many times the size asked for may be handed out.
@@ -63,7 +66,12 @@ impl Pool {
         // The large allocations of a job are all made here: refusing one must not end the program.
         let memory = match self.fitting(bytes) {
             Some(memory) => memory,
-            None => Memory::new(bytes)?,
+            None => {
+                let memory = Memory::new(bytes)?;
+                #[cfg(test)]
+                self.count(|now| now + memory.bytes().len());
+                memory
+            }
         };
         Ok(Buffer { memory: Some(memory), bytes, pool: self.clone() })
     }
@@ -79,7 +87,17 @@ impl Pool {
 
     /// Gives back to the system what nobody uses.
     pub fn trim(&self) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let free = std::mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
+        #[cfg(test)]
+        self.count(|now| now - free.iter().map(|memory| memory.bytes().len()).sum::<usize>());
+        drop(free);
+    }
+
+    #[cfg(test)]
+    fn count(&self, change: impl FnOnce(usize) -> usize) {
+        let mut had = self.had.lock().unwrap();
+        had.0 = change(had.0);
+        had.1 = had.1.max(had.0);
     }
 }
 

@@ -216,13 +216,15 @@ impl Vae {
 
     /// x [batch, 3, h, w] in [-1, 1]: mean and log variance (within -30 to 20), each [batch, z, h/f, w/f], in f32.
     pub fn encode(&self, pass: &Pass, x: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {
-        let x = Feature::from_map(pass, x, self.place)?;
-        let mut x = self.encoder.conv_in.forward(pass, &x, Tail::default())?;
+        let mut x = Feature::from_map(pass, x, self.place)?;
+        x = self.encoder.conv_in.forward(pass, &x, Tail::default())?;
         for stage in &self.encoder.stages {
             for resnet in &stage.resnets {
                 x = resnet.forward(pass, x, None)?;
             }
             if let Some(downsample) = &stage.sampler {
+                // What served the larger maps is of no use for the smaller ones.
+                pass.pool.trim();
                 x = downsample.forward(pass, &x)?;
             }
         }
@@ -305,6 +307,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// At most the input and the result of the widest convolution are there at once, for which the job is asked whether
+    /// it fits.
+    #[test]
+    fn memory_is_that_of_two_maps() {
+        let vae = vae(Scheme::full(Isa::best()));
+        let pass = Pass { at_once: 1 << 16, ..Pass::default() };
+        let side = 48;
+        let picture = vae.decode(&pass, &tensor((1, 4, side, side))).unwrap();
+        let values = |pass: &Pass| pass.pool.had.lock().unwrap().1 as f64 / 4.0 / (4.0 * side as f64).powi(2);
+        // 64 channels in, 32 out.
+        assert!((96.0..96.0 * 1.2).contains(&values(&pass)), "{}", values(&pass));
+        let pass = Pass { at_once: 1 << 16, ..Pass::default() };
+        vae.encode(&pass, &picture).unwrap();
+        // 32 in, 32 out, and what came in.
+        assert!((64.0..64.0 * 1.2).contains(&values(&pass)), "{}", values(&pass));
     }
 
     /// A picture whose sides are no multiples of the factor, too.
