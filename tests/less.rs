@@ -104,9 +104,10 @@ impl Model for Fake {
         &self.noise
     }
 
-    fn encode_text(&self, _: &Pass, text: &str, _: TextOptions) -> Result<Tensor, Interrupt> {
-        self.encoded.lock().unwrap().push(text.to_owned());
-        Ok(Tensor::zeros((1, 8, 4), candle_core::DType::F32, &Device::Cpu)?)
+    fn encode_texts(&self, _: &Pass, texts: &[&str], _: TextOptions) -> Result<Vec<Tensor>, Interrupt> {
+        self.encoded.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
+        let zeros = || Ok(Tensor::zeros((1, 8, 4), candle_core::DType::F32, &Device::Cpu)?);
+        texts.iter().map(|_| zeros()).collect()
     }
 
     fn listen(&self, _: &Pass, _: &Tensor) -> Result<Heard, Interrupt> {
@@ -216,7 +217,7 @@ fn kept_features_are_those_that_are_taken() {
             Loader { device, precision, by_candle: false, cache: cache.path(), cancel, report: &mut report };
         let model = (family.load)(&folder, &mut loader).unwrap();
         let pass = Pass::default();
-        let text = model.encode_text(&pass, "山", TextOptions::default()).unwrap();
+        let text = model.encode_texts(&pass, &["山"], TextOptions::default()).unwrap().remove(0);
         let heard = model.listen(&pass, &text).unwrap();
         // Odd sides: the way up must know the size of the next skip.
         for (height, width) in [(8, 8), (9, 13)] {

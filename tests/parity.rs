@@ -143,16 +143,15 @@ fn networks_are_those_of_diffusers() {
             };
             let model = (family.load)(&model_folder, &mut loader).unwrap();
             let pass = Pass::default();
-            let text = model.encode_text(&pass, prompt, TextOptions::default()).unwrap();
-            let empty = model.encode_text(&pass, "", TextOptions::default()).unwrap();
+            let texts = model.encode_texts(&pass, &[prompt, ""], TextOptions::default()).unwrap();
             let heard = model.listen(&pass, &tensor("embeddings")).unwrap();
             let eps =
                 model.predict(&pass, &tensor("unet_x"), f64::from(floats("unet_t")[0]), &heard, Reuse::Off).unwrap();
             let z = (tensor("vae_z") * 0.18215).unwrap();
             let picture = model.decode(&pass, &z).unwrap();
             for (name, d, most) in [
-                ("text", difference(&text, &floats("embeddings")), 2e-5),
-                ("empty text", difference(&empty, &floats("negative_embeddings")), 2e-5),
+                ("text", difference(&texts[0], &floats("embeddings")), 2e-5),
+                ("empty text", difference(&texts[1], &floats("negative_embeddings")), 2e-5),
                 ("unet", difference(&eps, &floats("unet_eps")), most),
                 ("decode", difference(&picture, &floats("vae_picture")), most),
             ] {
@@ -183,7 +182,7 @@ fn weights_move_the_text_between_the_empty_prompt_and_beyond() {
         let options = TextOptions { attention_mask, ..TextOptions::default() };
         // One row a token.
         let encode = |text: &str| -> Vec<Vec<f32>> {
-            let states = model.encode_text(&Pass::default(), text, options).unwrap();
+            let states = model.encode_texts(&Pass::default(), &[text], options).unwrap().remove(0);
             states.squeeze(0).unwrap().to_vec2().unwrap()
         };
         let (plain, empty) = (encode("冬夜里的红梅，剪纸"), encode(""));

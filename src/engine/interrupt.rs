@@ -1,6 +1,7 @@
 //! Why a network pass or a sampler ended early.
 
 use crate::base::{Problem, ProblemKind};
+use crate::engine::kernels::pages::Refused;
 
 /// The error inside the engine; it becomes a [`Problem`] where the engine is left.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,12 @@ pub enum Interrupt {
     Failed(#[from] candle_core::Error),
     #[error(transparent)]
     Problem(#[from] Problem),
+}
+
+impl From<Refused> for Interrupt {
+    fn from(Refused(bytes): Refused) -> Self {
+        Self::OutOfMemory(bytes)
+    }
 }
 
 impl From<Interrupt> for Problem {

@@ -3,6 +3,9 @@
 
 use crate::base::{Problem, ProblemKind};
 use crate::catalog::ModelFolder;
+use crate::engine::kernels::Isa;
+use crate::engine::nets::native::Format;
+use crate::engine::weights;
 use crate::recipe::{Precision, Recipe};
 
 /// Bytes that may be taken without harm, if the system tells.
@@ -34,9 +37,15 @@ pub fn check_model(folder: &ModelFolder, precision: Precision) -> Result<(), Pro
     check(need, "model")
 }
 
+/// Values for each pixel of the decoder's largest maps: 256 channels in, 128 out, and a third of that for small things.
+const DECODED: u64 = (256 + 128) * 4 / 3;
+
 /// # Errors
-/// [`ProblemKind::OutOfMemory`] if the decoder's activations would not fit: its widest maps hold 256 channels at the
-/// picture's own size, about four of them at once.
+/// [`ProblemKind::OutOfMemory`] if the decoder's activations would not fit.
 pub fn check_picture(recipe: &Recipe) -> Result<(), Problem> {
-    check(recipe.size.area() * 256 * 4 * 4, "decoding")
+    let bytes = match weights::scheme(recipe.precision, Isa::best()).activations {
+        Format::Bf16 => 2,
+        Format::F32 | Format::Bytes => 4,
+    };
+    check(recipe.size.area() * DECODED * bytes + (64 << 20), "decoding")
 }

@@ -62,11 +62,12 @@ pub fn latents(
     proceed(progress.phase(Phase::Encoding))?;
     let mut start = Start::new(model, pass, device, recipe)?;
     let sigmas = start.schedule.sigmas().split_last().map_or(&[][..], |(_, points)| points);
-    let mut encode = |text: &str| texts.get(text, recipe.text, || model.encode_text(pass, text, recipe.text));
-    let text = encode(&recipe.prompt)?;
     let guided = sigmas.iter().any(|sigma| is_guided(&recipe.sampling, *sigma));
-    let negative = if guided { Some(encode(&recipe.negative)?) } else { None };
-    let conditioning = Conditioning::new(model, pass, (&text, negative.as_ref()), &recipe.sampling, sigmas)?;
+    let prompts = [&*recipe.prompt, &*recipe.negative];
+    let prompts = if guided { &prompts[..] } else { &prompts[..1] };
+    let encoded = texts.get(prompts, recipe.text, |unknown| model.encode_texts(pass, unknown, recipe.text))?;
+    let text = encoded.first().ok_or_else(|| Problem::new(ProblemKind::Internal))?;
+    let conditioning = Conditioning::new(model, pass, (text, encoded.get(1)), &recipe.sampling, sigmas)?;
     output.timings.encode_s = began.elapsed().as_secs_f64();
 
     proceed(progress.phase(Phase::Sampling))?;

@@ -11,7 +11,7 @@ use crate::recipe::{Cancel, Phase, Precision, Stop};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a family needs to read a model: where to put it, in which format, whom to tell.
@@ -78,14 +78,52 @@ impl Loader<'_> {
     /// # Errors
     /// Those of [`crate::catalog::open_weights`].
     pub fn open(&mut self, folder: &ModelFolder, part: &str) -> Result<Weights, Problem> {
-        let component = folder.component(part)?;
+        self.stored(folder, part)?.open(&self.cancel, self.report)
+    }
+
+    /// Where a part's weights lie, to be opened at any time.
+    ///
+    /// # Errors
+    /// That the folder has no such part.
+    pub fn stored(&self, folder: &ModelFolder, part: &str) -> Result<Stored, Problem> {
+        Ok(Stored {
+            files: folder.component(part)?.weights.clone(),
+            cache: self.cache.to_path_buf(),
+            device: self.device.clone(),
+            place: self.place(part),
+        })
+    }
+}
+
+/// The weights of a part on the disk.
+pub struct Stored {
+    files: Vec<PathBuf>,
+    cache: PathBuf,
+    device: Device,
+    place: Place,
+}
+
+impl Stored {
+    /// Where the part computes.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Opens them; a pickle is converted first, once.
+    ///
+    /// # Errors
+    /// Those of [`crate::catalog::open_weights`].
+    pub fn open(
+        &self,
+        cancel: &Cancel,
+        report: &mut dyn FnMut(Phase) -> ControlFlow<Stop>,
+    ) -> Result<Weights, Problem> {
         // A conversion reports between 0 and 1; a mapping does not report at all.
         let cancelled = || Problem::new(ProblemKind::Cancelled);
-        if (self.report)(Phase::Loading { fraction: 0.0 }).is_break() || self.cancel.is_requested() {
+        if report(Phase::Loading { fraction: 0.0 }).is_break() || cancel.is_requested() {
             return Err(cancelled());
         }
-        let (report, cancel) = (&mut *self.report, &self.cancel);
-        let set = open_all(&component.weights, self.cache, &mut |fraction| {
+        let set = open_all(&self.files, &self.cache, &mut |fraction| {
             if cancel.is_requested() {
                 ControlFlow::Break(Stop::Cancelled)
             } else {
@@ -96,8 +134,8 @@ impl Loader<'_> {
             origin: Origin::Files(set),
             held: AtomicUsize::new(0),
             device: self.device.clone(),
-            place: self.place(part),
-            cancel: self.cancel.clone(),
+            place: self.place,
+            cancel: cancel.clone(),
         })
     }
 }
@@ -109,8 +147,8 @@ enum Origin {
     Drawn,
 }
 
-/// So many bytes of a file are looked at before its pages are let go.
-const HELD: usize = 128 << 20;
+/// So many bytes of a file are looked at before its pages are let go: they count as this process's memory.
+const HELD: usize = 32 << 20;
 
 /// The parameters of one part.
 pub struct Weights {

@@ -23,8 +23,8 @@ pub trait Model: Send {
     /// The noise that the network was trained with, and what it predicts.
     fn noise(&self) -> &Arc<NoiseTable>;
 
-    /// One text, weights in brackets understood, to what the network listens to: [1, tokens, width].
-    fn encode_text(&self, pass: &Pass, text: &str, options: TextOptions) -> Result<Tensor, Interrupt>;
+    /// Texts, weights in brackets understood, to what the network listens to: [1, tokens, width] each.
+    fn encode_texts(&self, pass: &Pass, texts: &[&str], options: TextOptions) -> Result<Vec<Tensor>, Interrupt>;
 
     /// What the network hears of texts [batch, tokens, width]: worked out once a job.
     fn listen(&self, pass: &Pass, texts: &Tensor) -> Result<Heard, Interrupt>;

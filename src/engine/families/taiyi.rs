@@ -12,15 +12,16 @@ use crate::catalog::ModelFolder;
 use crate::engine::emphasis::emphasised;
 use crate::engine::interrupt::Interrupt;
 use crate::engine::nets::Params;
-use crate::engine::nets::bert::{Bert, BertConfig};
-use crate::engine::nets::ops::Pass;
+use crate::engine::nets::bert::{self, Bert, BertConfig, Ids};
+use crate::engine::nets::ops::{Pass, Place};
 use crate::engine::nets::unet::{Heard, Reuse, UnetConfig};
 use crate::engine::nets::vae::VaeConfig;
 use crate::engine::schedules::NoiseTable;
 use crate::engine::tokenizer::{BertTokenizer, Tokens};
-use crate::engine::weights::Loader;
+use crate::engine::weights::{Loader, Stored, Weights};
 use crate::recipe::{Abilities, FamilyInfo, TextOptions, prompt};
 use candle_core::Tensor;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub const FAMILY: Family = Family { key: "taiyi", detect, info, load };
@@ -80,31 +81,54 @@ fn load(folder: &ModelFolder, loader: &mut Loader<'_>) -> Result<Box<dyn Model>,
         let detail = format!("{} entries, but embeddings for {}", tokenizer.size(), text_config.vocab_size);
         return Err(Problem::new(ProblemKind::VocabularyInvalid).at(vocabulary).detail(detail));
     }
-    let weights = loader.open(folder, "text_encoder")?;
-    let root = Params::root(&weights);
-    // Some files were saved from a larger model and keep its prefix.
-    let root = if root.has("bert.embeddings.word_embeddings.weight") { root.at("bert") } else { root };
-    let bert = Bert::load(&root, &text_config)?;
     let most_tokens = text_config.max_position_embeddings;
-    drop(weights);
-    Ok(Box::new(Taiyi { info, tokenizer, bert, most_tokens, core: Core::load(folder, loader)? }))
+    let encoder = TextEncoder::load(folder, loader, text_config)?;
+    Ok(Box::new(Taiyi { info, tokenizer, encoder, most_tokens, core: Core::load(folder, loader)? }))
+}
+
+/// BERT where it is at hand.
+enum TextEncoder {
+    /// In the memory of a graphics card.
+    Loaded(Bert),
+    /// On the disk. It is a quarter of the model's size in memory and needed for a moment only, and to read it takes no
+    /// longer than a step or less.
+    Stored { file: Stored, config: BertConfig },
+}
+
+impl TextEncoder {
+    fn load(folder: &ModelFolder, loader: &mut Loader<'_>, config: BertConfig) -> Result<Self, Problem> {
+        let weights = loader.open(folder, "text_encoder")?;
+        let root = Self::root(&weights);
+        if let Place::Plain(_) = root.place() {
+            return Ok(Self::Loaded(Bert::load(&root, &config)?));
+        }
+        bert::check(&root, &config)?;
+        Ok(Self::Stored { file: loader.stored(folder, "text_encoder")?, config })
+    }
+
+    /// Some files were saved from a larger model and keep its prefix.
+    fn root(weights: &Weights) -> Params<'_> {
+        let root = Params::root(weights);
+        if root.has("bert.embeddings.word_embeddings.weight") { root.at("bert") } else { root }
+    }
+
+    fn encode(&self, pass: &Pass, texts: &[Ids<'_>]) -> Result<Vec<Tensor>, Interrupt> {
+        match self {
+            Self::Loaded(bert) => texts.iter().map(|text| bert.forward(pass, *text)).collect(),
+            Self::Stored { file, config } => {
+                let weights = file.open(&pass.cancel, &mut |_| ControlFlow::Continue(()))?;
+                bert::read(&Self::root(&weights), config, pass, texts)
+            }
+        }
+    }
 }
 
 struct Taiyi {
     info: FamilyInfo,
     tokenizer: BertTokenizer,
-    bert: Bert,
+    encoder: TextEncoder,
     most_tokens: usize,
     core: Core,
-}
-
-impl Taiyi {
-    /// What BERT says to the tokens, whatever their weights.
-    fn states(&self, pass: &Pass, tokens: &Tokens, options: TextOptions) -> Result<Tensor, Interrupt> {
-        let hidden: Option<Vec<bool>> =
-            options.attention_mask.then(|| (0..tokens.ids.len()).map(|i| i >= tokens.used).collect());
-        self.bert.forward(pass, &tokens.ids, hidden.as_deref())
-    }
 }
 
 impl Model for Taiyi {
@@ -116,18 +140,33 @@ impl Model for Taiyi {
         &self.core.noise
     }
 
-    fn encode_text(&self, pass: &Pass, text: &str, options: TextOptions) -> Result<Tensor, Interrupt> {
+    fn encode_texts(&self, pass: &Pass, texts: &[&str], options: TextOptions) -> Result<Vec<Tensor>, Interrupt> {
         let length = options.length.unwrap_or(self.info.tokens).clamp(3, self.most_tokens.max(3));
-        let tokens = self.tokenizer.encode(&prompt::spans(text), length)?;
-        if tokens.truncated {
+        let mut tokens = Vec::new();
+        for text in texts {
+            tokens.push(self.tokenizer.encode(&prompt::spans(text), length)?);
+        }
+        if tokens.iter().any(|tokens| tokens.truncated) {
             tracing::warn!(length, "the prompt is longer than the model reads; its end is not heard");
         }
-        let states = self.states(pass, &tokens, options)?;
-        if tokens.weights.iter().all(|weight| *weight == 1.0) {
-            return Ok(states);
+        let even = |tokens: &Tokens| tokens.weights.iter().all(|weight| *weight == 1.0);
+        if !tokens.iter().all(even) {
+            tokens.push(self.tokenizer.encode(&[], length)?);
         }
-        let empty = self.states(pass, &self.tokenizer.encode(&[], length)?, options)?;
-        emphasised(&states, &empty, &tokens.weights)
+        let hide = |tokens: &Tokens| (0..tokens.ids.len()).map(|i| i >= tokens.used).collect::<Vec<_>>();
+        let hidden: Vec<_> = tokens.iter().map(|tokens| options.attention_mask.then(|| hide(tokens))).collect();
+        let ids = tokens.iter().zip(&hidden);
+        let ids: Vec<_> = ids.map(|(tokens, hidden)| Ids { ids: &tokens.ids, hidden: hidden.as_deref() }).collect();
+        // What BERT says to the tokens, whatever their weights.
+        let states = self.encoder.encode(pass, &ids)?;
+        let Some(last) = states.last() else { return Ok(Vec::new()) };
+        let texts = tokens.iter().zip(&states).take(texts.len());
+        let weighted = |(tokens, states): (&Tokens, &Tensor)| match even(tokens) {
+            true => Ok(states.clone()),
+            // The empty text went last.
+            false => emphasised(states, last, &tokens.weights),
+        };
+        texts.map(weighted).collect()
     }
 
     fn listen(&self, pass: &Pass, texts: &Tensor) -> Result<Heard, Interrupt> {

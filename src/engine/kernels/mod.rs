@@ -13,6 +13,7 @@ pub mod math;
 pub mod norm;
 pub mod output;
 pub mod packed;
+pub mod pages;
 pub mod pointwise;
 #[cfg(test)]
 mod testing;

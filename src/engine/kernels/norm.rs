@@ -125,6 +125,14 @@ impl Sums {
     }
 }
 
+/// What a group norm found in each picture, and so does to each of its channels: scale · (x − centre) + shift, with the
+/// centre apart so that nothing cancels where the mean is large.
+pub struct Statistics {
+    centre: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+}
+
 /// Group norm of [batch, pixels, channels], where the channels are those of `parts` side by side (one part, or the two
 /// that a skip connection joins). `out` has rows of all channels.
 pub fn group_norm(
@@ -135,16 +143,26 @@ pub fn group_norm(
     isa: Isa,
     stop: Stop<'_>,
 ) -> bool {
+    match statistics(parts, (batch, pixels), norm, isa, stop) {
+        Some(statistics) => apply(out, parts, (0, pixels), &statistics, norm, isa, stop),
+        None => false,
+    }
+}
+
+/// The first half of [`group_norm`]: the statistics of all pixels. None when stopped.
+pub fn statistics(
+    parts: &[Part<'_>],
+    (batch, pixels): (usize, usize),
+    norm: GroupNorm<'_>,
+    isa: Isa,
+    stop: Stop<'_>,
+) -> Option<Statistics> {
     let channels: usize = parts.iter().map(|p| p.channels).sum();
-    let GroupNorm { groups, eps, weight, bias, silu, factor } = norm;
+    let GroupNorm { groups, eps, weight, bias, factor, .. } = norm;
     assert!(weight.len() == channels && bias.len() == channels, "group norm: parameters");
     assert!(factor.is_none_or(|f| f.len() == channels), "group norm: factors");
     assert!(groups > 0 && channels.is_multiple_of(groups), "group norm: groups");
     assert!(parts.iter().all(|p| p.data.len() == batch * pixels * p.channels), "group norm: input");
-    assert!(out.len() == batch * pixels * channels, "group norm: result");
-    if out.is_empty() {
-        return !stop();
-    }
     let runs = pixels.div_ceil(RUN);
     let size = channels / groups;
     let mut moments = vec![Moments::default(); batch * runs * groups];
@@ -175,10 +193,8 @@ pub fn group_norm(
         },
     );
     if stop() {
-        return false;
+        return None;
     }
-    // y = scale·(x − centre) + shift for each of the batch and each channel; the centre apart, so that nothing cancels
-    // where the mean is large.
     let size_of = batch * channels;
     let (mut centre, mut scale, mut shift) = (vec![0.0f32; size_of], vec![0.0f32; size_of], vec![0.0f32; size_of]);
     for b in 0..batch {
@@ -193,6 +209,27 @@ pub fn group_norm(
             }
         }
     }
+    Some(Statistics { centre, scale, shift })
+}
+
+/// The second half of [`group_norm`], for some of its pixels: `parts` and `out` hold those alone. They begin in the
+/// picture `first` of the batch, and each picture has `pixels`; a piece of one picture is like a picture of fewer.
+pub fn apply(
+    out: Output<'_>,
+    parts: &[Part<'_>],
+    (first, pixels): (usize, usize),
+    statistics: &Statistics,
+    norm: GroupNorm<'_>,
+    isa: Isa,
+    stop: Stop<'_>,
+) -> bool {
+    let channels: usize = parts.iter().map(|p| p.channels).sum();
+    assert!(norm.weight.len() == channels, "group norm: parameters");
+    let rows = out.len().checked_div(channels).unwrap_or(0);
+    assert!(out.len() == rows * channels, "group norm: result");
+    assert!(parts.iter().all(|p| p.data.len() == rows * p.channels), "group norm: input");
+    let Statistics { centre, scale, shift } = statistics;
+    let GroupNorm { silu, factor, .. } = norm;
     emit(
         out,
         channels,
@@ -200,7 +237,7 @@ pub fn group_norm(
         stop,
         #[inline(always)]
         |r, row| {
-            let at = r / pixels * channels;
+            let at = (first + r / pixels) * channels;
             let mut from = 0;
             for part in parts {
                 let to = from + part.channels;

@@ -14,6 +14,13 @@ fn mixed() -> Interrupt {
     candle_core::Error::Msg("a feature of another kind than the layer".into()).into()
 }
 
+fn native(feature: &Feature) -> Result<&native::Map, Interrupt> {
+    match feature {
+        Feature::Native(map) => Ok(map),
+        Feature::Plain(_) => Err(mixed()),
+    }
+}
+
 /// In which format a layer reads; norms before it write that at once. `None`: as they come.
 pub type Wanted = Option<Format>;
 
@@ -32,10 +39,6 @@ impl<'a> Tail<'a> {
     }
 
     fn native(&self) -> Result<NativeTail<'a>, Interrupt> {
-        let native = |feature: &'a Feature| match feature {
-            Feature::Native(map) => Ok(map),
-            Feature::Plain(_) => Err(mixed()),
-        };
         let (shift, residual) = (self.shift.map(native).transpose()?, self.residual.map(native).transpose()?);
         Ok(NativeTail { shift, residual, in_f32: false })
     }
@@ -61,8 +64,8 @@ enum Weights {
 }
 
 /// Packs what rows of several sources say, one source after the other.
-fn pack(spec: Spec<'_>, sources: &[Source<'_>]) -> PackedWeights {
-    PackedWeights::pack(spec, |row, out| {
+fn pack(spec: Spec<'_>, sources: &[Source<'_>]) -> Result<PackedWeights, Problem> {
+    let packed = PackedWeights::pack(spec, |row, out| {
         let mut row = row;
         for source in sources {
             if row < source.rows() {
@@ -71,7 +74,8 @@ fn pack(spec: Spec<'_>, sources: &[Source<'_>]) -> PackedWeights {
             }
             row -= source.rows();
         }
-    })
+    });
+    packed.map_err(|refused| Interrupt::from(refused).into())
 }
 
 /// A convolution with bias.
@@ -100,7 +104,7 @@ impl Conv2d {
             }
             Place::Native(scheme) => {
                 let spec = Spec { taps: kernel * kernel, ..Spec::linear(scheme.products, scheme.isa, output, input) };
-                let weights = pack(spec, &[p.source("weight", &shape)?]);
+                let weights = pack(spec, &[p.source("weight", &shape)?])?;
                 Weights::Native(Product { weights, bias: Some(p.source("bias", &[output])?.all()), scheme })
             }
         };
@@ -121,7 +125,7 @@ impl Conv2d {
         let mut conv = Self::load_3x3(p, channels, channels)?;
         if let Place::Native(Scheme { products, isa, .. }) = p.place() {
             let spec = Spec { doubled: true, ..Spec::conv3x3(products, isa, channels, channels) };
-            conv.doubled = Some(pack(spec, &[p.source("weight", &[channels, channels, 3, 3])?]));
+            conv.doubled = Some(pack(spec, &[p.source("weight", &[channels, channels, 3, 3])?])?);
         }
         Ok(conv)
     }
@@ -144,6 +148,47 @@ impl Conv2d {
         }
     }
 
+    /// The convolution of SiLU(norm(x)), plus `shift` for each channel ([1, 1, n] tokens), plus `onto`, whose memory the
+    /// result takes where nobody else has it. Stride 1, and the size is kept. Of a large normed map only a band is there
+    /// at a time.
+    pub fn forward_normed(
+        &self,
+        pass: &Pass,
+        norm: &GroupNorm,
+        x: &Feature,
+        shift: Option<&Feature>,
+        onto: Option<Feature>,
+    ) -> Result<Feature, Interrupt> {
+        pass.check()?;
+        if let (Feature::Native(x), Weights::Native(product), Affine::Native { weight, bias, .. }) =
+            (x, &self.weights, &norm.affine)
+        {
+            let norm = Groups { groups: norm.groups, eps: norm.eps, weight, bias, silu: true };
+            let geometry = self.geometry(x.batch, (x.height, x.width));
+            let shift = shift.map(native).transpose()?;
+            let onto = match onto {
+                Some(Feature::Native(map)) => Some(map),
+                Some(Feature::Plain(_)) => return Err(mixed()),
+                None => None,
+            };
+            let y = native::normed_convolution(pass, x, &norm, product, geometry, (shift, onto))?;
+            return Ok(Feature::Native(y));
+        }
+        let x = norm.forward_silu(pass, x, self.wants())?;
+        self.forward(pass, &x, Tail { shift, residual: onto.as_ref() })
+    }
+
+    /// As [`Self::forward`]; a large result takes the memory of `x` where it can.
+    pub fn forward_over(&self, pass: &Pass, x: Feature) -> Result<Feature, Interrupt> {
+        match (x, &self.weights) {
+            (Feature::Native(x), Weights::Native(product)) if self.kernel == 1 && self.stride == 1 => {
+                pass.check()?;
+                Ok(Feature::Native(native::linear_over(pass, x, product)?))
+            }
+            (x, _) => self.forward(pass, &x, Tail::default()),
+        }
+    }
+
     fn geometry(&self, batch: usize, (height, width): (usize, usize)) -> Geometry {
         Geometry {
             batch,
@@ -153,6 +198,7 @@ impl Conv2d {
             stride: self.stride,
             pad_before: self.padding.before,
             pad_after: self.padding.after,
+            pad_lines: None,
             enlarge: None,
         }
     }
@@ -252,7 +298,7 @@ impl Linear {
                         each.collect::<Result<Vec<_>, Problem>>().map(|each| each.concat())
                     })
                     .transpose()?;
-                Weights::Native(Product { weights: pack(spec, &sources), bias, scheme })
+                Weights::Native(Product { weights: pack(spec, &sources)?, bias, scheme })
             }
         };
         Ok(Self { weights, gated })

@@ -1,12 +1,16 @@
 //! Activations on the processor, and what the layers do with them: pixels in rows of channels (NHWC), in f32 or bf16,
 //! or as bytes on the way into an int8 product.
 
+mod bands;
+
+pub use bands::{linear_over, normed_convolution};
+
 use super::ops::Pass;
 use super::pool::Buffer;
 use super::profile::Kind;
 use crate::engine::interrupt::Interrupt;
 use crate::engine::kernels::attention::{self, KeyShape, PackedKv};
-use crate::engine::kernels::element::{Data, DataMut, Rows};
+use crate::engine::kernels::element::{Data, DataMut, Float, Rows};
 use crate::engine::kernels::norm::{self, Part};
 use crate::engine::kernels::output::Output;
 use crate::engine::kernels::packed::{
@@ -14,7 +18,9 @@ use crate::engine::kernels::packed::{
 };
 use crate::engine::kernels::pointwise::{self, Function};
 use crate::engine::kernels::{Isa, layout};
+use bytemuck::Pod;
 use half::bf16;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How networks compute on this processor.
@@ -115,6 +121,14 @@ impl Map {
             return Err(Interrupt::Cancelled);
         }
         Ok(Self { buffer: Arc::new(buffer), format, batch, height, width, channels })
+    }
+
+    /// Its memory, if nobody else has it.
+    fn into_own(self) -> Result<Buffer, Self> {
+        match Arc::try_unwrap(self.buffer) {
+            Ok(buffer) => Ok(buffer),
+            Err(buffer) => Err(Self { buffer, ..self }),
+        }
     }
 
     /// From f32 in [batch, channels, height, width].
@@ -298,35 +312,80 @@ impl Product {
         let dims = [x.batch, height, width, self.weights.out_columns()];
         let residual = tail.residual.map(|residual| residual.to_format(pass, format, isa)).transpose()?;
         if residual.as_ref().is_some_and(|residual| residual.dims() != dims) {
-            return Err(candle_core::Error::Msg("a residual of another size".into()).into());
+            return Err(another_size());
         }
         let shift = tail.shift.map(|shift| shift.to_format(pass, Format::F32, isa)).transpose()?;
         let shift = shift.as_ref().map(|shift| shift.buffer.values::<f32>());
-        let stop = pass.stop();
-        let kind = if geometry.kernel > 1 { Kind::Convolution } else { Kind::Linear };
-        let operations = 2.0 * (geometry.out_rows() * weights.k() * weights.n()) as f64 * geometry.kernel.pow(2) as f64;
-        let build = |buffer: &mut Buffer| match format {
-            Format::F32 => {
-                let residual = residual.as_ref().map(|map| map.buffer.values::<f32>());
-                let epilogue = self.epilogue(shift, residual);
-                let out = Out::rows(buffer.values_mut::<f32>(), self.weights.out_columns());
-                packed::conv(out, x.input(), weights, geometry, &epilogue, isa, &stop)
-            }
-            Format::Bf16 | Format::Bytes => {
-                let residual = residual.as_ref().map(|map| map.buffer.values::<bf16>());
-                let epilogue = self.epilogue(shift, residual);
-                let out = Out::rows(buffer.values_mut::<bf16>(), self.weights.out_columns());
-                packed::conv(out, x.input(), weights, geometry, &epilogue, isa, &stop)
-            }
-        };
-        Map::build(pass, dims, format, |buffer| pass.timed(kind, operations, || build(buffer)))
+        let added = residual.as_ref().map_or(Added::None, Added::Map);
+        Map::build(pass, dims, format, |buffer| {
+            self.write(pass, x.input(), (geometry, weights), (buffer, format, 0), shift, added)
+        })
     }
 
-    fn epilogue<'a, O>(&'a self, shift: Option<&'a [f32]>, residual: Option<&'a [O]>) -> Epilogue<'a, O> {
-        let stride = self.weights.out_columns();
-        let residual = residual.map_or(Residual::None, |data| Residual::Rows { data, stride });
-        Epilogue { bias: self.bias.as_deref(), batch_bias: shift, residual, ..Epilogue::default() }
+    /// Computes some rows of a result: those from `first` on, in a buffer of `format`. False when stopped.
+    fn write(
+        &self,
+        pass: &Pass,
+        x: Input<'_>,
+        (geometry, weights): (Geometry, &PackedWeights),
+        (buffer, format, first): (&mut Buffer, Format, usize),
+        shift: Option<&[f32]>,
+        added: Added<'_>,
+    ) -> bool {
+        let columns = self.weights.out_columns();
+        let range = first * columns..(first + geometry.out_rows()) * columns;
+        match format {
+            Format::F32 => {
+                let residual = added.rows(&range, columns);
+                self.multiply(pass, x, (geometry, weights), &mut buffer.values_mut::<f32>()[range], shift, residual)
+            }
+            Format::Bf16 | Format::Bytes => {
+                let residual = added.rows(&range, columns);
+                self.multiply(pass, x, (geometry, weights), &mut buffer.values_mut::<bf16>()[range], shift, residual)
+            }
+        }
     }
+
+    fn multiply<O: Float>(
+        &self,
+        pass: &Pass,
+        x: Input<'_>,
+        (geometry, weights): (Geometry, &PackedWeights),
+        out: &mut [O],
+        shift: Option<&[f32]>,
+        residual: Residual<'_, O>,
+    ) -> bool {
+        let kind = if geometry.kernel > 1 { Kind::Convolution } else { Kind::Linear };
+        let operations = 2.0 * (geometry.out_rows() * weights.k() * weights.n()) as f64 * geometry.kernel.pow(2) as f64;
+        let epilogue = Epilogue { bias: self.bias.as_deref(), batch_bias: shift, residual, ..Epilogue::default() };
+        let out = Out::rows(out, self.weights.out_columns());
+        let work = || packed::conv(out, x, weights, geometry, &epilogue, self.scheme.isa, &pass.stop());
+        pass.timed(kind, operations, work)
+    }
+}
+
+/// What is added to rows of a result.
+#[derive(Clone, Copy)]
+enum Added<'a> {
+    None,
+    /// The same rows of a map of the result's format.
+    Map(&'a Map),
+    /// What lies where the result goes.
+    There,
+}
+
+impl<'a> Added<'a> {
+    fn rows<O: Pod>(self, range: &Range<usize>, columns: usize) -> Residual<'a, O> {
+        match self {
+            Added::None => Residual::None,
+            Added::Map(map) => Residual::Rows { data: &map.buffer.values()[range.clone()], stride: columns },
+            Added::There => Residual::Output,
+        }
+    }
+}
+
+fn another_size() -> Interrupt {
+    candle_core::Error::Msg("a residual of another size".into()).into()
 }
 
 /// Group norm over channels, then SiLU if asked.
@@ -338,13 +397,18 @@ pub struct Groups<'a> {
     pub silu: bool,
 }
 
+impl<'a> Groups<'a> {
+    fn kernel(&self) -> norm::GroupNorm<'a> {
+        let &Groups { groups, eps, weight, bias, silu } = self;
+        norm::GroupNorm { groups, eps, weight, bias, silu, factor: None }
+    }
+}
+
 pub fn group_norm(pass: &Pass, x: &Map, norm: &Groups<'_>, format: Format, isa: Isa) -> Result<Map, Interrupt> {
     let parts = [Part { data: x.data()?, channels: x.channels }];
-    let &Groups { groups, eps, weight, bias, silu } = norm;
-    let norm = norm::GroupNorm { groups, eps, weight, bias, silu, factor: None };
     Map::build(pass, x.dims(), format, |buffer| {
         let out = output(buffer, format, x.rows(), x.channels);
-        let work = || norm::group_norm(out, &parts, (x.batch, x.height * x.width), norm, isa, &pass.stop());
+        let work = || norm::group_norm(out, &parts, (x.batch, x.height * x.width), norm.kernel(), isa, &pass.stop());
         pass.timed(Kind::Norm, 0.0, work)
     })
 }

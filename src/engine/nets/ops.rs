@@ -13,18 +13,30 @@ use candle_core::{D, DType, Device, Storage, Tensor};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Bytes of a map that are normed at a time on the way into a convolution: few beside the maps of large pictures, and
+/// enough to occupy all cores.
+const AT_ONCE: usize = 16 << 20;
+
 /// The runs of a job through networks: the flag that ends them early, and memory that each finds ready from the last.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Pass {
     pub cancel: Cancel,
     pub pool: Arc<Pool>,
     /// Where the time goes, if somebody asks.
     pub profile: Option<Arc<Profile>>,
+    /// Bytes of a map that are worked at together where the whole is not needed at once.
+    pub at_once: usize,
+}
+
+impl Default for Pass {
+    fn default() -> Self {
+        Self::new(Cancel::default())
+    }
 }
 
 impl Pass {
     pub fn new(cancel: Cancel) -> Self {
-        Self { cancel, ..Self::default() }
+        Self { cancel, pool: Arc::default(), profile: None, at_once: AT_ONCE }
     }
 
     /// # Errors

@@ -41,22 +41,18 @@ impl Resnet {
         })
     }
 
-    /// `time`: SiLU of the time embedding, one token.
-    pub fn forward(&self, pass: &Pass, x: &Feature, time: Option<&Feature>) -> Result<Feature, Interrupt> {
+    /// `time`: SiLU of the time embedding, one token. The result takes the memory of `x` where nobody else has it.
+    pub fn forward(&self, pass: &Pass, x: Feature, time: Option<&Feature>) -> Result<Feature, Interrupt> {
         let shift = match (&self.time, time) {
             (Some(layer), Some(time)) => Some(layer.forward(pass, time, Tail::default())?),
             _ => None,
         };
-        let h = self.norm1.forward_silu(pass, x, self.conv1.wants())?;
-        let h = self.conv1.forward(pass, &h, Tail { shift: shift.as_ref(), residual: None })?;
-        let h = self.norm2.forward_silu(pass, &h, self.conv2.wants())?;
-        match &self.shortcut {
-            Some(shortcut) => {
-                let x = shortcut.forward(pass, x, Tail::default())?;
-                self.conv2.forward(pass, &h, Tail::plus(&x))
-            }
-            None => self.conv2.forward(pass, &h, Tail::plus(x)),
-        }
+        let h = self.conv1.forward_normed(pass, &self.norm1, &x, shift.as_ref(), None)?;
+        let x = match &self.shortcut {
+            Some(shortcut) => shortcut.forward_over(pass, x)?,
+            None => x,
+        };
+        self.conv2.forward_normed(pass, &self.norm2, &h, None, Some(x))
     }
 }
 

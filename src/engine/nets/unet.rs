@@ -322,7 +322,7 @@ impl Unet {
                 if skips.len() >= most_skips {
                     continue;
                 }
-                x = resnet.forward(pass, &x, Some(&time))?;
+                x = resnet.forward(pass, x, Some(&time))?;
                 if let (Some(attention), Some(text)) = (attention, text) {
                     x = attention.forward(pass, &x, text)?;
                 }
@@ -336,9 +336,9 @@ impl Unet {
 
         let text = hear(Some(&self.mid.1))?;
         if let (Some(text), false) = (text, matches!(reuse, Reuse::Take(_))) {
-            x = self.mid.0.forward(pass, &x, Some(&time))?;
+            x = self.mid.0.forward(pass, x, Some(&time))?;
             x = self.mid.1.forward(pass, &x, text)?;
-            x = self.mid.2.forward(pass, &x, Some(&time))?;
+            x = self.mid.2.forward(pass, x, Some(&time))?;
         }
 
         let mut left = self.up.iter().map(|block| block.resnets.len()).sum::<usize>();
@@ -362,7 +362,7 @@ impl Unet {
                 }
                 let skip =
                     skips.pop().ok_or_else(|| candle_core::Error::Msg("the UNet has more ups than downs".into()))?;
-                x = resnet.forward(pass, &x.beside(pass, &skip, place)?, Some(&time))?;
+                x = resnet.forward(pass, x.beside(pass, &skip, place)?, Some(&time))?;
                 if let (Some(attention), Some(text)) = (attention, text) {
                     x = attention.forward(pass, &x, text)?;
                 }

@@ -106,10 +106,10 @@ impl Mid {
         ))
     }
 
-    fn forward(&self, pass: &Pass, x: &Feature) -> Result<Feature, Interrupt> {
+    fn forward(&self, pass: &Pass, x: Feature) -> Result<Feature, Interrupt> {
         let x = self.0.forward(pass, x, None)?;
         let x = self.1.forward(pass, &x)?;
-        self.2.forward(pass, &x, None)
+        self.2.forward(pass, x, None)
     }
 }
 
@@ -216,19 +216,20 @@ impl Vae {
 
     /// x [batch, 3, h, w] in [-1, 1]: mean and log variance (within -30 to 20), each [batch, z, h/f, w/f], in f32.
     pub fn encode(&self, pass: &Pass, x: &Tensor) -> Result<(Tensor, Tensor), Interrupt> {
-        let x = Feature::from_map(pass, x, self.place)?;
-        let mut x = self.encoder.conv_in.forward(pass, &x, Tail::default())?;
+        let mut x = Feature::from_map(pass, x, self.place)?;
+        x = self.encoder.conv_in.forward(pass, &x, Tail::default())?;
         for stage in &self.encoder.stages {
             for resnet in &stage.resnets {
-                x = resnet.forward(pass, &x, None)?;
+                x = resnet.forward(pass, x, None)?;
             }
             if let Some(downsample) = &stage.sampler {
+                // What served the larger maps is of no use for the smaller ones.
+                pass.pool.trim();
                 x = downsample.forward(pass, &x)?;
             }
         }
-        x = self.encoder.mid.forward(pass, &x)?;
-        x = self.encoder.norm_out.forward_silu(pass, &x, self.encoder.conv_out.wants())?;
-        x = self.encoder.conv_out.forward(pass, &x, Tail::default())?;
+        x = self.encoder.mid.forward(pass, x)?;
+        x = self.encoder.conv_out.forward_normed(pass, &self.encoder.norm_out, &x, None, None)?;
         let moments = self.quant.forward(pass, &x, Tail::default())?.to_map(pass, self.place)?;
         let z = moments.dim(1)? / 2;
         Ok((moments.narrow(1, 0, z)?.contiguous()?, moments.narrow(1, z, z)?.clamp(-30.0, 20.0)?))
@@ -239,16 +240,101 @@ impl Vae {
         let z = Feature::from_map(pass, z, self.place)?;
         let z = self.post_quant.forward(pass, &z, Tail::default())?;
         let mut x = self.decoder.conv_in.forward(pass, &z, Tail::default())?;
-        x = self.decoder.mid.forward(pass, &x)?;
+        x = self.decoder.mid.forward(pass, x)?;
         for stage in &self.decoder.stages {
             for resnet in &stage.resnets {
-                x = resnet.forward(pass, &x, None)?;
+                x = resnet.forward(pass, x, None)?;
             }
             if let Some(upsample) = &stage.sampler {
                 x = upsample.forward(pass, &x, None)?;
+                // What served the smaller maps is of no use for the larger ones.
+                pass.pool.trim();
             }
         }
-        x = self.decoder.norm_out.forward_silu(pass, &x, self.decoder.conv_out.wants())?;
-        self.decoder.conv_out.forward(pass, &x, Tail::default())?.to_map(pass, self.place)
+        x = self.decoder.conv_out.forward_normed(pass, &self.decoder.norm_out, &x, None, None)?;
+        x.to_map(pass, self.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::kernels::Isa;
+    use crate::engine::nets::native::Scheme;
+    use crate::engine::weights::{Weights, scheme};
+    use crate::recipe::{Cancel, Precision};
+    use candle_core::Device;
+
+    fn vae(scheme: Scheme) -> Vae {
+        let config = r#"{ "latent_channels": 4, "block_out_channels": [32, 64, 64], "layers_per_block": 1 }"#;
+        let weights = Weights::drawn(scheme, Cancel::new());
+        Vae::load(&Params::root(&weights), &serde_json::from_str(config).unwrap()).unwrap()
+    }
+
+    fn tensor(shape: (usize, usize, usize, usize)) -> Tensor {
+        let (batch, channels, height, width) = shape;
+        let wave = (0..batch * channels * height * width).map(|i| (i as f32 * 0.71).sin() * 1.4);
+        Tensor::from_vec(wave.collect::<Vec<_>>(), shape, &Device::Cpu).unwrap()
+    }
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// With little memory the same pictures and latents come out as with much.
+    #[test]
+    fn bands_change_no_picture_and_no_latent() {
+        for isa in Isa::available() {
+            let mut schemes = vec![Scheme::full(isa), scheme(Precision::Bf16, isa)];
+            schemes.dedup();
+            for scheme in schemes {
+                let vae = vae(scheme);
+                for (batch, height, width) in [(1, 5, 3), (2, 4, 7), (1, 1, 1), (1, 9, 2)] {
+                    let whole = Pass { at_once: usize::MAX, ..Pass::default() };
+                    let z = tensor((batch, 4, height, width));
+                    let picture = vae.decode(&whole, &z).unwrap();
+                    assert_eq!(picture.dims(), [batch, 3, 4 * height, 4 * width]);
+                    let (mean, spread) = vae.encode(&whole, &picture).unwrap();
+                    assert!(
+                        values(&picture).iter().any(|v| v.abs() > 0.1) && values(&mean).iter().all(|v| v.is_finite())
+                    );
+                    for at_once in [1, 4000] {
+                        let bands = Pass { at_once, ..Pass::default() };
+                        assert_eq!(values(&vae.decode(&bands, &z).unwrap()), values(&picture), "{scheme:?} {height}");
+                        let (m, s) = vae.encode(&bands, &picture).unwrap();
+                        assert_eq!((values(&m), values(&s)), (values(&mean), values(&spread)), "{scheme:?} {height}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// At most the input and the result of the widest convolution are there at once, for which the job is asked whether
+    /// it fits.
+    #[test]
+    fn memory_is_that_of_two_maps() {
+        let vae = vae(Scheme::full(Isa::best()));
+        let pass = Pass { at_once: 1 << 16, ..Pass::default() };
+        let side = 48;
+        let picture = vae.decode(&pass, &tensor((1, 4, side, side))).unwrap();
+        let values = |pass: &Pass| pass.pool.had.lock().unwrap().1 as f64 / 4.0 / (4.0 * side as f64).powi(2);
+        // 64 channels in, 32 out.
+        assert!((96.0..96.0 * 1.2).contains(&values(&pass)), "{}", values(&pass));
+        let pass = Pass { at_once: 1 << 16, ..Pass::default() };
+        vae.encode(&pass, &picture).unwrap();
+        // 32 in, 32 out, and what came in.
+        assert!((64.0..64.0 * 1.2).contains(&values(&pass)), "{}", values(&pass));
+    }
+
+    /// A picture whose sides are no multiples of the factor, too.
+    #[test]
+    fn odd_pictures_are_encoded_alike() {
+        let vae = vae(Scheme::full(Isa::best()));
+        for (height, width) in [(13, 22), (7, 5)] {
+            let picture = tensor((1, 3, height, width));
+            let [whole, bands] =
+                [usize::MAX, 1].map(|at_once| vae.encode(&Pass { at_once, ..Pass::default() }, &picture).unwrap().0);
+            assert_eq!(values(&whole), values(&bands));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Memory of packed weights: owned and aligned, or a piece of somebody else's (a mapped file).
 
+use crate::engine::kernels::pages::{LARGE, Refused, pages};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,11 +24,20 @@ enum Storage {
 
 impl Bytes {
     /// `length` zeros, rounded up to whole lines, after `write` has been over them.
-    pub fn build(length: usize, write: impl FnOnce(&mut [u8])) -> Self {
-        let mut lines: Arc<[Line]> = std::iter::repeat_n(Line([0; 64]), length.div_ceil(64)).collect();
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn build(length: usize, write: impl FnOnce(&mut [u8])) -> Result<Self, Refused> {
+        let length = length.next_multiple_of(ALIGNMENT);
+        if length >= LARGE {
+            let mut map = pages(length)?;
+            write(&mut map);
+            return Ok(Self(Storage::Shared(Arc::new(map), 0..length)));
+        }
+        let mut lines: Arc<[Line]> = std::iter::repeat_n(Line([0; 64]), length / 64).collect();
         let fresh = Arc::get_mut(&mut lines).expect("just made");
         write(bytes_mut(fresh));
-        Self(Storage::Owned(lines))
+        Ok(Self(Storage::Owned(lines)))
     }
 
     /// A piece of `owner`, for instance of a mapped file. None when the range is not in it or not aligned.
@@ -77,9 +87,12 @@ mod tests {
 
     #[test]
     fn pieces_are_aligned_and_within() {
-        let owned = Bytes::build(100, |b| b[99] = 7);
-        assert_eq!((owned.as_slice().len(), owned.as_slice()[99]), (128, 7));
-        assert!(owned.as_slice().as_ptr().addr().is_multiple_of(ALIGNMENT));
+        for (length, rounded) in [(100, 128), (LARGE + 1, LARGE + 64)] {
+            let owned = Bytes::build(length, |b| b[length - 1] = 7).unwrap();
+            assert_eq!((owned.as_slice().len(), owned.as_slice()[length - 1]), (rounded, 7));
+            assert!(owned.as_slice().as_ptr().addr().is_multiple_of(ALIGNMENT));
+        }
+        assert!(Bytes::build(isize::MAX as usize - 4096, |_| unreachable!()).is_err());
         let owner: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(vec![1u8; 300]);
         let start = (*owner).as_ref().as_ptr().addr().wrapping_neg() % 64;
         assert_eq!(Bytes::shared(owner.clone(), start..start + 128).unwrap().as_slice(), &[1; 128]);
@@ -89,7 +102,7 @@ mod tests {
 
     #[test]
     fn floats_are_read_in_place() {
-        let bytes = Bytes::build(64, |b| b[4..8].copy_from_slice(&1.5f32.to_le_bytes()));
+        let bytes = Bytes::build(64, |b| b[4..8].copy_from_slice(&1.5f32.to_le_bytes())).unwrap();
         assert_eq!(floats(bytes.as_slice())[..3], [0.0, 1.5, 0.0]);
     }
 }

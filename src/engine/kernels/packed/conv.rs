@@ -15,6 +15,9 @@ pub struct Geometry {
     pub pad_before: usize,
     /// Zeros after the last row and column.
     pub pad_after: usize,
+    /// Rows of zeros above and below where they are not as many as the columns of zeros: the input is a band of rows, and
+    /// a neighbouring row that the kernel sees is part of it.
+    pub pad_lines: Option<(usize, usize)>,
     /// Height and width to which the input is enlarged (nearest) before the convolution, without being stored.
     pub enlarge: Option<(usize, usize)>,
 }
@@ -22,12 +25,12 @@ pub struct Geometry {
 impl Geometry {
     /// `rows` rows, each by itself: a linear layer or a 1×1 convolution.
     pub fn linear(rows: usize) -> Self {
-        Self { batch: 1, height: 1, width: rows, kernel: 1, stride: 1, pad_before: 0, pad_after: 0, enlarge: None }
+        Self { kernel: 1, pad_before: 0, pad_after: 0, ..Self::same3x3(1, 1, rows) }
     }
 
     /// 3×3, stride 1, one zero on each side.
     pub fn same3x3(batch: usize, height: usize, width: usize) -> Self {
-        Self { batch, height, width, kernel: 3, stride: 1, pad_before: 1, pad_after: 1, enlarge: None }
+        Self { batch, height, width, kernel: 3, stride: 1, pad_before: 1, pad_after: 1, pad_lines: None, enlarge: None }
     }
 
     fn enlarged(&self) -> (usize, usize) {
@@ -35,15 +38,20 @@ impl Geometry {
     }
 
     pub fn out_height(&self) -> usize {
-        self.out_side(self.enlarged().0)
+        let (above, below) = self.pad_lines();
+        self.out_side(self.enlarged().0 + above + below)
     }
 
     pub fn out_width(&self) -> usize {
-        self.out_side(self.enlarged().1)
+        self.out_side(self.enlarged().1 + self.pad_before + self.pad_after)
     }
 
-    fn out_side(&self, side: usize) -> usize {
-        (side + self.pad_before + self.pad_after).checked_sub(self.kernel).map_or(0, |span| span / self.stride + 1)
+    fn out_side(&self, padded: usize) -> usize {
+        padded.checked_sub(self.kernel).map_or(0, |span| span / self.stride + 1)
+    }
+
+    fn pad_lines(&self) -> (usize, usize) {
+        self.pad_lines.unwrap_or((self.pad_before, self.pad_after))
     }
 
     /// Pixels that go in, over the batch.
@@ -65,6 +73,7 @@ impl Geometry {
     pub fn is_doubled3x3(&self) -> bool {
         self.enlarge == Some((2 * self.height, 2 * self.width))
             && (self.kernel, self.stride, self.pad_before, self.pad_after) == (3, 1, 1, 1)
+            && self.pad_lines() == (1, 1)
     }
 }
 
@@ -102,8 +111,9 @@ impl Taps {
         }
         let (picture, y, x) = split(row, self.out_height, self.out_width);
         let (height, width) = g.enlarged();
+        let above = g.pad_lines().0;
         for ky in 0..g.kernel {
-            let line = (y * g.stride + ky).checked_sub(g.pad_before).filter(|y| *y < height);
+            let line = (y * g.stride + ky).checked_sub(above).filter(|y| *y < height);
             let line = line.map(|y| picture * g.height + if g.enlarge.is_some() { y * g.height / height } else { y });
             for kx in 0..g.kernel {
                 let column = (x * g.stride + kx).checked_sub(g.pad_before).filter(|x| *x < width);
@@ -148,6 +158,9 @@ mod tests {
         let up = Geometry { enlarge: Some((9, 14)), ..same };
         assert_eq!((up.out_height(), up.out_width(), up.is_doubled3x3()), (9, 14, false));
         assert!(Geometry { enlarge: Some((10, 14)), ..same }.is_doubled3x3());
+        let band = Geometry { pad_lines: Some((0, 1)), ..same };
+        assert_eq!((band.out_height(), band.out_width()), (4, 7));
+        assert!(!Geometry { enlarge: Some((10, 14)), ..band }.is_doubled3x3());
         assert_eq!(Geometry { pad_before: 0, pad_after: 0, ..Geometry::same3x3(1, 1, 1) }.out_rows(), 0);
     }
 

@@ -174,6 +174,7 @@ fn random_sizes() {
             stride: 1 + next(2),
             pad_before: next(2),
             pad_after: 1 + next(2),
+            pad_lines: None,
             enlarge: None,
         };
         let g = if next(3) == 0 {

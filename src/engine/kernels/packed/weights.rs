@@ -15,6 +15,7 @@
 use super::bytes::{ALIGNMENT, Bytes, floats};
 use crate::engine::kernels::element::{Float, Precision};
 use crate::engine::kernels::isa::Isa;
+use crate::engine::kernels::pages::Refused;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -188,9 +189,12 @@ impl PackedWeights {
     /// tensor [out, in, height, width] (the taps of a channel beside each other). It is called once for each row, from
     /// several threads.
     ///
+    /// # Errors
+    /// [`Refused`].
+    ///
     /// # Panics
     /// If sizes contradict each other: a bug of the caller.
-    pub fn pack(spec: Spec<'_>, row: impl Fn(usize, &mut [f32]) + Sync) -> Self {
+    pub fn pack(spec: Spec<'_>, row: impl Fn(usize, &mut [f32]) + Sync) -> Result<Self, Refused> {
         let gated = spec.columns == Columns::Gated;
         assert!(!gated || spec.n.is_multiple_of(2), "a gated layer has two halves");
         assert!(!spec.doubled || spec.taps == 9, "only 3×3 kernels fold");
@@ -211,19 +215,21 @@ impl PackedWeights {
             if layout.panels() > 0 {
                 pack_panels(bytes, &layout, spec, &row);
             }
-        });
-        Self { layout, bytes }
+        })?;
+        Ok(Self { layout, bytes })
     }
 
-    /// Packs a slice [n, k · taps] in the order of a stored tensor.
+    /// Packs a slice [n, k · taps] in the order of a stored tensor. Where memory is refused, the program ends as with
+    /// any small allocation: for tests and measurements.
     pub fn from_slice<T: Float>(spec: Spec<'_>, weights: &[T]) -> Self {
         let depth = spec.k * spec.taps;
         assert_eq!(weights.len(), spec.n * depth, "weights");
-        Self::pack(spec, |o, out| {
+        let packed = Self::pack(spec, |o, out| {
             for (out, weight) in out.iter_mut().zip(&weights[o * depth..]) {
                 *out = weight.to_f32();
             }
-        })
+        });
+        packed.unwrap_or_else(|Refused(_)| std::alloc::handle_alloc_error(std::alloc::Layout::for_value(weights)))
     }
 
     /// The bytes that [`Self::from_bytes`] reads.
@@ -506,7 +512,8 @@ mod tests {
             let packed = PackedWeights::pack(
                 Spec { columns: Columns::Gated, ..spec(Precision::F32, 2 * half, 1, 1) },
                 |o, out| out[0] = o as f32,
-            );
+            )
+            .unwrap();
             let mut value = 0;
             for pair in 0..packed.panels() / 2 {
                 let (a, g) = (floats(packed.groups(2 * pair, 0, 0, 1)), floats(packed.groups(2 * pair + 1, 0, 0, 1)));
@@ -528,7 +535,9 @@ mod tests {
             let packed = PackedWeights::from_slice(spec, &pseudo_random(33 * 9 * 7, 2));
             let bytes = packed.as_bytes().to_vec();
             let again = |bytes: &[u8]| {
-                PackedWeights::from_bytes(Bytes::build(bytes.len(), |b| b[..bytes.len()].copy_from_slice(bytes)))
+                PackedWeights::from_bytes(
+                    Bytes::build(bytes.len(), |b| b[..bytes.len()].copy_from_slice(bytes)).unwrap(),
+                )
             };
             let read = again(&bytes).unwrap();
             assert_eq!((read.layout, read.as_bytes()), (packed.layout, &bytes[..]));
