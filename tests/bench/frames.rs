@@ -7,7 +7,7 @@ use danqing::base::Extent;
 use danqing::engine::{CandleGenerator, EngineFolders};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
-use danqing::recipe::{FamilyInfo, Generator};
+use danqing::recipe::{DeviceLister, FamilyInfo, Generator};
 use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::Language;
 use egui_kittest::Harness;
@@ -32,6 +32,7 @@ fn main() {
             Ok(generator)
         }),
         models: vec![("模型".into(), name, family)],
+        devices: DeviceLister::new(Vec::new),
         faults: vec![],
         models_folder: folder.path().join("模型"),
         gallery: danqing::gallery::Place {

@@ -13,7 +13,7 @@ use danqing::engine::{CandleGenerator, EngineFolders};
 use danqing::imaging::{BlendMode, Mask, Pixmap};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
-use danqing::recipe::{FamilyInfo, Generator, Preset, Sampling};
+use danqing::recipe::{DeviceLister, FamilyInfo, Generator, Preset, Sampling};
 use danqing::tools::{Context as Hand, Modifiers as Held, PointerEvent, ToolId, ToolSettings};
 use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::Language;
@@ -58,6 +58,7 @@ impl Window {
                 Ok(generator)
             }),
             models: vec![("模型".into(), name, family)],
+            devices: DeviceLister::new(Vec::new),
             faults: vec![],
             models_folder: path("模型"),
             gallery: danqing::gallery::Place {

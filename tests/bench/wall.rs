@@ -62,6 +62,7 @@ fn main() {
     let mut setup = Some(Setup {
         factory: Box::new(|| Ok(Box::new(FakeGenerator::new()))),
         models: vec![("小图".into(), "小图".into(), fake_family())],
+        devices: danqing::recipe::DeviceLister::new(Vec::new),
         faults: vec![],
         models_folder: folder.path().join("模型"),
         gallery: Place {
