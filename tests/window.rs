@@ -474,7 +474,7 @@ fn the_device_is_chosen_where_there_are_two_and_comes_back() {
     let lister = DeviceLister::new(move || both.clone());
     let setup =
         Setup { devices: lister, ..common::setup(folder.path(), vec![("小图", fake_family())], FakeGenerator::new) };
-    let mut window = Window { harness: common::window([1280.0, 1100.0], setup), folder };
+    let mut window = Window { harness: common::window([1280.0, 1600.0], setup), folder };
     let name = window.t("label-device");
     let start = Instant::now();
     while window.harness.query_by_role_and_label(Role::ComboBox, &name).is_none() {
