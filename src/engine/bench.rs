@@ -61,11 +61,26 @@ const STABLE_DIFFUSION_1: Shape = Shape {
 /// [`ProblemKind::Cancelled`] and [`ProblemKind::OutOfMemory`]; what was measured before is in the report.
 /// [`ProblemKind::DeviceMissing`] and [`ProblemKind::DeviceFailed`]: no other device is measured in its stead.
 pub fn run(options: &BenchOptions, cancel: &Cancel, report: &mut BenchReport, tell: Tell<'_>) -> Result<(), Problem> {
+    introduce(report);
     let Opened { device, name, .. } = device::open(options.device)?;
     let by_candle = !device.is_cpu();
     report.machine.device = by_candle.then_some(name);
     let (shape, options, cancel) = (&STABLE_DIFFUSION_1, *options, cancel.clone());
     Bench { shape, options, device, by_candle, cancel, report, tell }.run()
+}
+
+/// Says what measures, and where.
+fn introduce(report: &mut BenchReport) {
+    report.version = env!("CARGO_PKG_VERSION").to_owned();
+    report.machine = Machine {
+        processor: machine::processor(),
+        instructions: Isa::best().title(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: rayon::current_num_threads(),
+        memory_mib: machine::memory_mb(),
+        system: machine::system(),
+        device: None,
+    };
 }
 
 struct Bench<'a> {
@@ -82,16 +97,6 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn run(mut self) -> Result<(), Problem> {
         let isa = Isa::best();
-        self.report.version = env!("CARGO_PKG_VERSION").to_owned();
-        self.report.machine = Machine {
-            processor: machine::processor(),
-            instructions: isa.title(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
-            threads: rayon::current_num_threads(),
-            memory_mib: machine::memory_mb(),
-            system: machine::system(),
-            device: self.report.machine.device.take(),
-        };
         let mut precisions = vec![Precision::F32];
         if self.by_candle {
             precisions.extend([Precision::Bf16, Precision::F16]);
@@ -427,6 +432,7 @@ mod tests {
                 flag.request();
             }
         };
+        introduce(&mut report);
         let result = bench(depth, false, cancel, &mut report, &mut tell).run();
         (report, result)
     }
@@ -463,6 +469,7 @@ mod tests {
         let mut report = BenchReport::default();
         let problem = run(&options, &Cancel::new(), &mut report, &mut |_| {}).unwrap_err();
         assert_eq!((problem.kind, report.figures.len()), (ProblemKind::DeviceMissing, 0));
+        assert!(!report.version.is_empty() && report.machine.device.is_none());
     }
 
     #[test]
