@@ -57,7 +57,8 @@
 //!    egui.
 //! 3. The window never waits: no file, no decoding, no thumbnail, no lock that a worker can hold.
 //! 4. The worker is a named thread and owns the generator. A panic ends the job, not the program: the generator is built
-//!    anew and the next job works. Cancelling is honoured inside a network pass and skips the decoding.
+//!    anew and the next job works. A graphics card that fails costs time and no job: it is painted again on the
+//!    processor, and the artist is told. Cancelling is honoured inside a network pass and skips the decoding.
 //! 5. Every file is written beside its place and renamed over it. What is not saved is kept in a journal that a crash at
 //!    any instant leaves readable.
 //! 6. Nothing that a model file contains is executed: pickles are read by an allow-list.

@@ -3,7 +3,7 @@
 use danqing::base::Problem;
 use danqing::cli::{self, arguments};
 use danqing::engine::{CandleGenerator, EngineFolders};
-use danqing::recipe::{Cancel, Generator};
+use danqing::recipe::{Cancel, DeviceLister, Generator};
 use danqing::words::Language;
 use danqing::{catalog, engine, gallery, ui};
 use std::path::{Path, PathBuf};
@@ -70,6 +70,7 @@ fn open_window(places: Places, folders: EngineFolders, files: Vec<PathBuf>, lang
     ui::run(ui::Setup {
         factory: Box::new(move || Ok(Box::new(CandleGenerator::new(folders.clone())) as Box<dyn Generator>)),
         models,
+        devices: DeviceLister::new(engine::device::list),
         faults,
         models_folder: places.own_models,
         gallery: gallery::Place {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ENGINE_ROOM: [&str; 4] = ["candle_core", "candle_nn", "candle_transformers", "tokenizers"];
+const ENGINE_ROOM: [&str; 5] = ["candle_core", "candle_nn", "candle_transformers", "candle_flash_attn", "tokenizers"];
 const WINDOW_ROOM: [&str; 5] = ["egui", "eframe", "egui_extras", "wgpu", "rfd"];
 
 /// What each floor may import from this crate, beside itself.

@@ -10,7 +10,7 @@ use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
 use danqing::recipe::bench::{BenchOptions, BenchReport, Figure, Measure, Task, Tell};
 use danqing::recipe::metadata::from_texts;
-use danqing::recipe::{Cancel, Generator, Precision, SamplerId};
+use danqing::recipe::{Cancel, DeviceChoice, Generator, Precision, SamplerId};
 use danqing::words::Language;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -268,17 +268,35 @@ fn previews_and_timings() {
     let json = std::fs::read_to_string(studio.path("时间.json")).unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected =
-        ["load_s", "encode_s", "step_s", "decode_s", "preview_s", "unet_rows", "peak_rss_mb", "precision", "threads"];
+    let expected = [
+        "load_s",
+        "encode_s",
+        "step_s",
+        "decode_s",
+        "preview_s",
+        "unet_rows",
+        "peak_rss_mb",
+        "precision",
+        "threads",
+        "device",
+    ];
     assert_eq!(keys, expected);
     assert_eq!(value["step_s"].as_array().unwrap().len(), 4);
     assert_eq!(value["precision"], "f32");
+    assert_eq!(value["device"], "auto", "what the engine said");
 }
 
 /// Runs `danqing bench` with two repeats into a file, and reads it again.
 fn benched(studio: &Studio, model: &str) -> (Result<(), Problem>, BenchReport) {
     let json = studio.path("快.json");
-    let args = Bench { quick: true, full: false, repeats: 2, json: Some(json.clone()), model: model.into() };
+    let args = Bench {
+        quick: true,
+        full: false,
+        repeats: 2,
+        json: Some(json.clone()),
+        model: model.into(),
+        device: DeviceChoice::Cpu,
+    };
     let result = studio.with_tools(|tools| bench::run(&args, tools));
     (result, serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap())
 }
@@ -296,6 +314,18 @@ fn a_bench_is_written_with_a_picture_of_the_model() {
 }
 
 #[test]
+fn a_device_that_fails_costs_time_but_no_picture() {
+    let lost = Problem::new(ProblemKind::DeviceFailed).with("device", "某显卡");
+    let studio = Studio::new(FakeGenerator::new().let_down_at(2, lost.clone()));
+    studio.paint(&small(&["-o", "PATH:画.png"])).unwrap();
+    assert_eq!(studio.files(), ["画.png"]);
+    // What the processor does in its stead is no measure of it.
+    let (result, report) = benched(&studio, "小图");
+    assert_eq!(result.unwrap_err(), lost);
+    assert!(!report.complete && report.figures.iter().all(|figure| figure.task.measure != Measure::Picture));
+}
+
+#[test]
 fn a_bench_that_is_stopped_keeps_what_it_has() {
     let studio = Studio::new(FakeGenerator::new());
     studio.cancel.request();
@@ -310,7 +340,14 @@ fn a_bench_needs_no_model_unless_one_is_named() {
     let studio = Studio::new(FakeGenerator::new());
     for (model, expected) in [("xiaotu", None), ("没有", Some(ProblemKind::ModelMissing))] {
         let json = studio.path("快.json");
-        let args = Bench { quick: true, full: false, repeats: 1, json: Some(json), model: model.into() };
+        let args = Bench {
+            quick: true,
+            full: false,
+            repeats: 1,
+            json: Some(json),
+            model: model.into(),
+            device: DeviceChoice::Cpu,
+        };
         let none = |model: &Path| Err(Problem::new(ProblemKind::ModelMissing).with("model", model.display()));
         let result = studio.with_tools(|tools| {
             let tools = Tools { family: &none, cancel: Cancel::new(), ..*tools };
@@ -319,10 +356,14 @@ fn a_bench_needs_no_model_unless_one_is_named() {
         assert_eq!(result.err().map(|problem| problem.kind), expected, "{model}");
     }
     assert_eq!(studio.built.get(), 0);
-    let nowhere =
-        Bench {
-            quick: true, full: false, repeats: 1, json: Some(studio.path("没有/快.json")), model: "小图".into()
-        };
+    let nowhere = Bench {
+        quick: true,
+        full: false,
+        repeats: 1,
+        json: Some(studio.path("没有/快.json")),
+        model: "小图".into(),
+        device: DeviceChoice::Cpu,
+    };
     let result = studio.with_tools(|tools| bench::run(&nowhere, tools));
     assert_eq!(result.unwrap_err().kind, ProblemKind::Unwritable, "before anything is measured");
 }

@@ -125,11 +125,12 @@ fn networks_are_those_of_diffusers() {
         let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join("cases.json")).unwrap()).unwrap();
         let of_checkpoint = |c: &&Value| c["checkpoint"].as_str() == Some(&format!("checkpoint-{n}"));
         let prompt = cases.iter().find(of_checkpoint).unwrap()["prompt"].as_str().unwrap();
-        // Our kernels and candle in f32; then our kernels in what the processor has of less, which texts do not get.
+        // Our kernels and candle in f32; then both in what the processor has of less, which texts do not get.
         for (precision, by_candle, most) in [
             (Precision::F32, false, 2e-5),
             (Precision::F32, true, 2e-5),
             (Precision::Bf16, false, 0.08),
+            (Precision::Bf16, true, 0.08),
             (Precision::Int8, false, 0.08),
         ] {
             let mut report = |_: Phase| ControlFlow::Continue(());

@@ -2,11 +2,12 @@
 
 mod common;
 
+use danqing::app::settings::Settings;
 use danqing::app::{Shade, State, View};
 use danqing::base::{Problem, ProblemKind};
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
-use danqing::recipe::{FamilyInfo, Interval, SamplerId};
+use danqing::recipe::{DeviceChoice, DeviceInfo, DeviceLister, DeviceMemory, FamilyInfo, Interval, SamplerId};
 use danqing::ui::{Setup, Shell};
 use danqing::words::{Language, text};
 use egui::{Event, ImeEvent, Key, Modifiers, Role};
@@ -303,7 +304,7 @@ fn language_and_shade_switch_at_once_and_come_back() {
     assert!(window.sees("Sampler"));
     let path = window.folder.path().join("settings.json");
     drop(window.harness);
-    let settings = danqing::app::settings::Settings::read(&path);
+    let settings = Settings::read(&path);
     assert_eq!((settings.language, settings.shade, settings.advanced), (Some(Language::En), Shade::Light, true));
 }
 
@@ -457,6 +458,40 @@ fn parameters_are_set_by_their_names() {
     window.harness.get_by_label_contains("太乙").click();
     window.harness.run_steps(4);
     assert_eq!(window.state().draft.model, 1);
+}
+
+#[test]
+fn the_device_is_chosen_where_there_are_two_and_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.json");
+    std::fs::write(&path, r#"{"advanced": true}"#).unwrap();
+    let device = |id, name: &str, gib: u64| DeviceInfo {
+        id,
+        name: name.into(),
+        memory: Some(DeviceMemory { free: gib << 29, total: gib << 30 }),
+    };
+    let both = vec![device(DeviceChoice::Cpu, "某处理器", 16), device(DeviceChoice::Cuda(0), "某显卡", 24)];
+    let lister = DeviceLister::new(move || both.clone());
+    let setup =
+        Setup { devices: lister, ..common::setup(folder.path(), vec![("小图", fake_family())], FakeGenerator::new) };
+    let mut window = Window { harness: common::window([1280.0, 1600.0], setup), folder };
+    let name = window.t("label-device");
+    let start = Instant::now();
+    while window.harness.query_by_role_and_label(Role::ComboBox, &name).is_none() {
+        assert!(start.elapsed() < PATIENCE);
+        window.harness.step();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    window.harness.run_steps(4);
+    window.harness.get_by_role_and_label(Role::ComboBox, &name).click();
+    window.harness.run_steps(4);
+    assert!(window.sees("某处理器（空闲 8.0 / 16.0 GiB）"));
+    window.harness.get_by_label("某显卡（空闲 12.0 / 24.0 GiB）").click();
+    window.harness.run_steps(4);
+    assert_eq!(window.state().devices.chosen, DeviceChoice::Cuda(0));
+    assert!(window.sees("某显卡（空闲 12.0 / 24.0 GiB）"), "it stands below, with its memory");
+    drop(window.harness);
+    assert_eq!(Settings::read(&path).device, DeviceChoice::Cuda(0));
 }
 
 #[test]

@@ -18,9 +18,9 @@ use crate::gallery::{EntryId, Stamp};
 use crate::imaging::Pixmap;
 use crate::imaging::png_text::{encode_png, write_png};
 use crate::imaging::resample::{Filter, resize};
-use crate::recipe::Recipe;
 use crate::recipe::metadata::to_texts;
 use crate::recipe::prompt::plain;
+use crate::recipe::{DeviceInfo, DeviceLister, Recipe};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,6 +92,8 @@ pub enum Errand {
     Join(Painting, Sheet, Purpose),
     /// Works on the whole mask.
     Mask(Box<MaskErrand>),
+    /// Looks which devices can paint.
+    ListDevices(DeviceLister),
     /// Opens, saves, exports.
     File(Box<FileErrand>),
 }
@@ -122,7 +124,7 @@ impl Lane {
 impl Errand {
     const fn lane(&self) -> Lane {
         match self {
-            Errand::Prepare(_) | Errand::Join(..) | Errand::Look { .. } => Lane::Pictures,
+            Errand::Prepare(_) | Errand::Join(..) | Errand::Look { .. } | Errand::ListDevices(_) => Lane::Pictures,
             Errand::Mask(_) => Lane::Mask,
             _ => Lane::Files,
         }
@@ -174,6 +176,7 @@ pub enum Report {
         ticket: JobId,
         result: Result<Made, Problem>,
     },
+    Devices(Vec<DeviceInfo>),
     File(Box<FileReport>),
     Failed(Problem),
 }
@@ -323,6 +326,9 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
             let name = layer_name(&recipe.prompt);
             let patch = Arc::new(patch);
             tell(Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
+        }
+        Errand::ListDevices(lister) => {
+            tell(guarded(|| Ok(lister.list())).map_or_else(Report::Failed, Report::Devices));
         }
         Errand::File(errand) => tell(Report::File(Box::new(filing::run(*errand)))),
         Errand::RememberStyles { styles, path } => told(styles.write(&path), tell),

@@ -31,6 +31,15 @@ pub fn apply(state: &mut State, event: Event) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Event::Restarted { id, why } => {
+            if let Some(forming) = state.forming.as_mut().filter(|forming| forming.job == id) {
+                // The timeline begins anew, too.
+                forming.trails.clear();
+                forming.stepped = Instant::now();
+            }
+            state.complain(why);
+            Vec::new()
+        }
         Event::Finished { id, recipe, output } => {
             // It stays for a retry, as long as the job is known.
             let placed = state.places.get(&id);
@@ -158,6 +167,7 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
             state.landing.push_back(Landing { id, purpose, name, patch, at, fills, sheet, texts });
             land(state);
         }
+        Report::Devices(list) => state.devices.note(list),
         Report::Masked { ticket, result } => return masking::note(state, ticket, result),
         Report::File(report) => return filing::note(state, *report),
         Report::Failed(problem) | Report::Remembered(Err(problem)) => state.complain(problem),

@@ -6,6 +6,7 @@ pub mod command;
 pub mod commands;
 pub mod desk;
 pub mod desk_commands;
+pub mod devices;
 pub mod events;
 pub mod filing;
 mod gallery_errands;

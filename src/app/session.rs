@@ -14,7 +14,7 @@ use super::wall::{self, Ask, Wall};
 use crate::base::Problem;
 use crate::gallery::{Librarian, Place};
 use crate::jobs::{Event, Worker};
-use crate::recipe::{FamilyInfo, Generator};
+use crate::recipe::{DeviceLister, FamilyInfo, Generator};
 use crate::words::Language;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Setup {
     /// The models that can be chosen, the preferred one first: the name for people, what a recipe calls it (a name of
     /// the catalog or a folder), and its family.
     pub models: Vec<(String, PathBuf, FamilyInfo)>,
+    /// Looks which devices there are, in a thread of its own.
+    pub devices: DeviceLister,
     /// Models that were found and cannot be used; each is told.
     pub faults: Vec<Problem>,
     /// Where the artist may put more models.
@@ -79,6 +81,7 @@ impl Session {
         let models = models.into_iter().map(|(name, path, family)| Model { name, path, family }).collect();
         let mut state = State::new(models, &remembered, setup.language);
         state.models_folder = models_folder;
+        state.devices.ask(setup.devices);
         let pictures_folder = gallery.folder.clone();
         state.wall = Wall::new(pictures_folder.clone()).with_tile(remembered.tile);
         faults.into_iter().for_each(|fault| state.complain(fault));
@@ -169,7 +172,7 @@ impl Session {
         news
     }
 
-    /// Asks the threads for what the gallery shows and has not got. Call it at the end of a frame.
+    /// Asks the threads for what the window shows and has not got. Call it at the end of a frame.
     pub fn attend(&mut self) {
         self.state.wall.attend(SystemTime::now());
         self.send_asks();
@@ -181,6 +184,9 @@ impl Session {
                 Ask::Librarian(request) => self.librarian.send(request),
                 Ask::Clerk(errand) => self.clerk.send(errand),
             }
+        }
+        if let Some(errand) = self.state.devices.errand() {
+            self.clerk.send(errand);
         }
     }
 
@@ -239,6 +245,7 @@ impl Session {
             Effect::Paint(id, recipe) => {
                 // A crash of the machine in the middle of a long job does not cost the words.
                 self.remember();
+                self.worker.use_device(self.state.devices.chosen);
                 if let Err(problem) = self.worker.submit(id, recipe) {
                     let effects = events::apply(&mut self.state, Event::Failed { id, problem });
                     self.carry_out(effects);
@@ -306,10 +313,11 @@ mod tests {
     use crate::jobs::fake::fake_family;
     use std::path::Path;
 
-    fn session(folder: &Path, make: impl Fn() -> FakeGenerator + Send + 'static) -> Session {
-        let setup = Setup {
+    fn setup(folder: &Path, make: impl Fn() -> FakeGenerator + Send + 'static) -> Setup {
+        Setup {
             factory: Box::new(move || Ok(Box::new(make()))),
             models: vec![("小图".into(), "xiaotu".into(), fake_family())],
+            devices: DeviceLister::new(Vec::new),
             faults: vec![],
             models_folder: folder.join("模型"),
             gallery: Place {
@@ -322,8 +330,11 @@ mod tests {
             recovery_folder: folder.join("恢复"),
             files: vec![],
             language: Language::ZhCn,
-        };
-        let mut session = Session::start(setup, || {});
+        }
+    }
+
+    fn session(folder: &Path, make: impl Fn() -> FakeGenerator + Send + 'static) -> Session {
+        let mut session = Session::start(setup(folder, make), || {});
         session.state.draft.size = crate::base::Extent::new(64, 64);
         session
     }
@@ -392,6 +403,22 @@ mod tests {
         until(&mut session, |s| s.forming.is_none());
         let said: Vec<_> = session.state.messages.iter().map(|m| m.said.clone()).collect();
         assert!(matches!(&said[..], [Said::Problem(p)] if p.kind == ProblemKind::OutOfMemory));
+    }
+
+    #[test]
+    fn a_job_that_its_device_drops_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let full = Problem::new(ProblemKind::DeviceFull).with("device", "某显卡");
+        let why = full.clone();
+        let mut session = session(folder.path(), move || FakeGenerator::new().let_down_at(3, why.clone()));
+        session.state.draft.prompt = "山".into();
+        session.run(Command::Choose(crate::recipe::Preset::Quick));
+        session.run(Command::Generate);
+        let steps = session.state.draft.sampling.steps as usize;
+        until(&mut session, |s| s.paintings.len() == 1);
+        assert_eq!(session.state.paintings[0].trail.len(), steps, "the two steps before are forgotten");
+        let said: Vec<_> = session.state.messages.iter().map(|m| m.said.clone()).collect();
+        assert!(said.contains(&Said::Problem(full)), "{said:?}");
     }
 
     #[test]

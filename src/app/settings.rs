@@ -6,7 +6,7 @@ use super::state::{Scale, Seed, Shade, State};
 use super::wall::TILE;
 use crate::base::files::write_atomically;
 use crate::base::{Extent, Problem};
-use crate::recipe::Sampling;
+use crate::recipe::{DeviceChoice, Sampling};
 use crate::words::Language;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,6 +31,8 @@ pub struct Settings {
     pub negative: String,
     /// Name of the model.
     pub model: Option<String>,
+    /// Where it is painted.
+    pub device: DeviceChoice,
     pub sampling: Option<Sampling>,
     pub size: Option<Extent>,
     pub seed: Seed,
@@ -57,6 +59,7 @@ impl Default for Settings {
             prompt: String::new(),
             negative: String::new(),
             model: None,
+            device: DeviceChoice::default(),
             sampling: None,
             size: None,
             seed: Seed::default(),
@@ -84,6 +87,7 @@ impl Settings {
             prompt: draft.prompt.clone(),
             negative: draft.negative.clone(),
             model: state.model().map(|model| model.name.clone()),
+            device: state.devices.chosen,
             sampling: Some(draft.sampling),
             size: Some(draft.size),
             seed: draft.seed,
@@ -173,6 +177,7 @@ mod tests {
             size: Some(Extent::new(640, 448)),
             seed: Seed { value: 42, kept: true },
             batch: 4,
+            device: DeviceChoice::Cuda(1),
             scale: Scale::new(150),
             worn: vec!["水墨".into()],
             keys: BTreeMap::from([("undo".into(), vec!["F9".into()])]),

@@ -4,6 +4,7 @@ use super::command::Command;
 use super::commands::Keymap;
 use super::desk::Desk;
 use super::desk::Sheet;
+use super::devices::Devices;
 use super::filing::Filing;
 use super::layout::Layout;
 use super::masking::Masking;
@@ -263,6 +264,8 @@ pub struct State {
     /// Size of the frame when it was last looked at.
     framed: Extent,
     pub models: Vec<Model>,
+    /// Where it is painted.
+    pub devices: Devices,
     /// Where an artist puts more of them.
     pub models_folder: PathBuf,
     pub language: Language,
@@ -325,6 +328,7 @@ impl State {
             waiting: VecDeque::new(),
             framed: size,
             models,
+            devices: Devices::new(settings.device),
             models_folder: PathBuf::new(),
             language,
             shade: settings.shade,

@@ -87,6 +87,12 @@ kinds! {
     AbilityMissing => "ability-missing",
     /// The precision is not to be had on this device. Args: precision.
     PrecisionUnsupported => "precision-unsupported",
+    /// The chosen device is not there, or not for this program; the processor does its work. Args: device.
+    DeviceMissing => "device-missing",
+    /// A device failed; the processor does its work. Args: device.
+    DeviceFailed => "device-failed",
+    /// A job does not fit into a device's memory; the processor does it. Args: device.
+    DeviceFull => "device-full",
     /// No graphics adapter can draw the window. No args.
     NoGraphics => "no-graphics",
     /// The gallery's index was made by a later version; it was set aside. Args: aside.
@@ -146,6 +152,7 @@ impl Problem {
     pub fn new(kind: ProblemKind) -> Self {
         let severity = match kind {
             ProblemKind::Cancelled => Severity::Note,
+            ProblemKind::DeviceMissing | ProblemKind::DeviceFailed | ProblemKind::DeviceFull => Severity::Warning,
             _ => Severity::Error,
         };
         Self { severity, kind, args: Vec::new(), detail: None, path: None }

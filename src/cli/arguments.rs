@@ -1,7 +1,7 @@
 //! What may be written after `danqing` on the command line.
 
 use super::bench::OWN_MODEL;
-use crate::recipe::{Interval, NoiseSource, Precision, Preset, SamplerId, ScheduleId};
+use crate::recipe::{DeviceChoice, Interval, NoiseSource, Precision, Preset, SamplerId, ScheduleId};
 use crate::words::{Language, text};
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -72,6 +72,8 @@ pub struct Paint {
     pub feather: f32,
     #[arg(long, requires = "mask")]
     pub no_paste: bool,
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
     #[arg(long, default_value = Precision::Auto.name(), value_parser = precisions())]
     pub precision: Precision,
     #[arg(long, value_name = "TOKENS")]
@@ -103,6 +105,8 @@ pub struct Bench {
     pub json: Option<PathBuf>,
     #[arg(long, value_name = "NAME|PATH", default_value = OWN_MODEL)]
     pub model: PathBuf,
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
 }
 
 /// Reads the command line (the program's name first); the help is in `language`.
@@ -161,6 +165,7 @@ const PAINT: &[&str] = &[
     "cli-arg-mask",
     "cli-arg-feather",
     "cli-arg-no-paste",
+    "cli-arg-device",
     "cli-arg-precision",
     "cli-arg-text-length",
     "cli-arg-attention-mask",
@@ -170,7 +175,8 @@ const PAINT: &[&str] = &[
 
 const INSPECT: &[&str] = &["cli-arg-file"];
 
-const BENCH: &[&str] = &["cli-arg-quick", "cli-arg-full", "cli-arg-repeats", "cli-arg-json", "cli-arg-model"];
+const BENCH: &[&str] =
+    &["cli-arg-quick", "cli-arg-full", "cli-arg-repeats", "cli-arg-json", "cli-arg-model", "cli-arg-device"];
 
 /// A parser for one of `keys`, which `find` knows.
 fn one_of<T: Clone + Send + Sync + 'static>(
@@ -255,6 +261,8 @@ mod tests {
         assert_eq!(paint.sampler, Some(SamplerId::DpmPp2MSde));
         assert_eq!(paint.schedule, Some(ScheduleId::AlignYourSteps));
         assert_eq!((paint.precision, paint.noise), (Precision::Bf16, NoiseSource::TorchCuda));
+        assert_eq!(paint.device, DeviceChoice::Auto);
+        assert_eq!(self::paint(&["--device", "cuda:1"]).unwrap().device, DeviceChoice::Cuda(1));
     }
 
     #[test]
@@ -266,11 +274,24 @@ mod tests {
                 other => panic!("{other:?}"),
             })
         };
-        let usual = Bench { quick: false, full: false, repeats: 5, json: None, model: "xiaotu".into() };
+        let usual = Bench {
+            quick: false,
+            full: false,
+            repeats: 5,
+            json: None,
+            model: "xiaotu".into(),
+            device: DeviceChoice::Auto,
+        };
         assert_eq!(bench(&[]).unwrap(), usual);
-        let words = ["--full", "--repeats", "9", "--json", "快.json", "--model", "/模型/太乙"];
-        let full =
-            Bench { full: true, repeats: 9, json: Some("快.json".into()), model: "/模型/太乙".into(), ..usual };
+        let words = ["--full", "--repeats", "9", "--json", "快.json", "--model", "/模型/太乙", "--device", "cpu"];
+        let full = Bench {
+            full: true,
+            repeats: 9,
+            json: Some("快.json".into()),
+            model: "/模型/太乙".into(),
+            device: DeviceChoice::Cpu,
+            ..usual
+        };
         assert_eq!(bench(&words).unwrap(), full);
         for words in [&["--quick", "--full"][..], &["--repeats", "0"], &["xiaotu"]] {
             assert!(bench(words).is_err(), "{words:?}");
@@ -286,6 +307,7 @@ mod tests {
             &["--seed", "-1"],
             &["--wide"],
             &["--guidance-interval", "3"],
+            &["--device", "gpu"],
         ] {
             assert!(paint(words).is_err(), "{words:?}");
         }

@@ -39,12 +39,12 @@ pub fn run(args: &Bench, tools: &Tools) -> Result<(), Problem> {
         (_, true) => Depth::Full,
         _ => Depth::Usual,
     };
-    let options = BenchOptions { repeats: args.repeats as usize, depth };
+    let options = BenchOptions { repeats: args.repeats as usize, depth, device: args.device };
     let mut report = BenchReport::default();
     let mut tell = |task: &Task| notice(&task_line(task, language));
     let mut measured = guarded(|| (tools.bench)(&options, &tools.cancel, &mut report, &mut tell));
     if let (Ok(()), Some(family)) = (&measured, family) {
-        measured = pictures(&recipe(args, &family), options.repeats, tools, &mut report);
+        measured = pictures(&recipe(args, &family), &options, tools, &mut report);
     }
     report.complete = measured.is_ok();
     table(&report, language).iter().for_each(|line| result(line));
@@ -82,15 +82,19 @@ fn recipe(args: &Bench, family: &FamilyInfo) -> Recipe {
 }
 
 /// The whole time of a picture: with the model to be loaded, and without.
-fn pictures(recipe: &Recipe, repeats: usize, tools: &Tools, report: &mut BenchReport) -> Result<(), Problem> {
+fn pictures(recipe: &Recipe, options: &BenchOptions, tools: &Tools, report: &mut BenchReport) -> Result<(), Problem> {
     let mut generator = (tools.generator)()?;
+    generator.use_device(options.device);
     let side = recipe.size.width as usize;
     let (mut first, mut later) = (Vec::new(), Vec::new());
     let mut task = Task::new(Measure::Picture, recipe.precision, report.machine.threads).of(1, side);
     notice(&task_line(&task, tools.language));
-    for run in 0..=repeats.max(1) {
+    for run in 0..=options.repeats.max(1) {
         let began = Instant::now();
-        let output = guarded(|| generator.generate(recipe, &mut Listener(tools.cancel.clone())))?;
+        let mut listener = Listener { cancel: tools.cancel.clone(), let_down: None };
+        let output = guarded(|| generator.generate(recipe, &mut listener));
+        // What another device does was not asked for.
+        let output = listener.let_down.map_or(output, Err)?;
         if run == 0 { &mut first } else { &mut later }.push(began.elapsed().as_secs_f64());
         task.precision = Precision::ALL.into_iter().find(|p| p.name() == output.timings.precision).unwrap_or_default();
     }
@@ -99,11 +103,19 @@ fn pictures(recipe: &Recipe, repeats: usize, tools: &Tools, report: &mut BenchRe
     Ok(())
 }
 
-struct Listener(Cancel);
+struct Listener {
+    cancel: Cancel,
+    /// Why the device that is measured does not go on.
+    let_down: Option<Problem>,
+}
 
 impl Listener {
     fn verdict(&self) -> ControlFlow<Stop> {
-        if self.0.is_requested() { ControlFlow::Break(Stop::Cancelled) } else { ControlFlow::Continue(()) }
+        if self.cancel.is_requested() || self.let_down.is_some() {
+            ControlFlow::Break(Stop::Cancelled)
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 
@@ -116,8 +128,12 @@ impl Progress for Listener {
         self.verdict()
     }
 
+    fn restarted(&mut self, why: Problem) {
+        self.let_down = Some(why);
+    }
+
     fn cancel(&self) -> Cancel {
-        self.0.clone()
+        self.cancel.clone()
     }
 }
 
@@ -191,7 +207,9 @@ pub fn table(report: &BenchReport, language: Language) -> Vec<String> {
         (say("cli-bench-memory"), machine.memory_mib.map_or_else(unknown, |mib| value_text(mib, Unit::Mib))),
         (say("cli-bench-system"), machine.system.clone()),
     ];
-    let mut lines = aligned(&facts.map(|(label, value)| vec![label, value]), 2);
+    let device = machine.device.clone().map(|device| (say("cli-bench-device"), device));
+    let facts: Vec<_> = facts.into_iter().chain(device).map(|(label, value)| vec![label, value]).collect();
+    let mut lines = aligned(&facts, 2);
     if !report.figures.is_empty() {
         let titles = [
             say("cli-bench-measure"),
@@ -325,6 +343,8 @@ mod tests {
             assert!(lines.iter().filter(|line| line.contains("25.0%")).count() == kinds.len());
             assert!(!task_line(&report.figures[0].task, language).contains("cli-"));
         }
+        report.machine.device = Some("某显卡".into());
+        assert!(table(&report, Language::ZhCn).iter().any(|line| line.contains("设备") && line.contains("某显卡")));
         report.complete = false;
         assert!(table(&report, Language::ZhCn).last().unwrap().contains("没有测完"));
         assert_eq!(table(&BenchReport { complete: true, ..Default::default() }, Language::En).len(), 6);

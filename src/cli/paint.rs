@@ -16,6 +16,7 @@ use crate::recipe::metadata::to_texts;
 use crate::recipe::{
     Cancel, FamilyInfo, Inpaint, Output, Phase, Precision, Progress, Recipe, Source, Step, Stop, TextOptions,
 };
+use crate::words::Language;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -35,8 +36,13 @@ pub fn run(args: &Paint, tools: &Tools) -> Result<(), Problem> {
         previews: args.previews.as_deref().map(|folder| Previews { folder, recipe: &recipe, times: family.factor }),
         failure: None,
         cancel: tools.cancel.clone(),
+        language: tools.language,
     };
-    let painted = guarded(|| (tools.generator)()?.generate(&recipe, &mut listener));
+    let painted = guarded(|| {
+        let mut generator = (tools.generator)()?;
+        generator.use_device(args.device);
+        generator.generate(&recipe, &mut listener)
+    });
     listener.meter.finish();
     let output = painted?;
     write(args, &recipe, &output)?;
@@ -206,6 +212,7 @@ struct Listener<'a> {
     /// Why a preview could not be written. The painting goes on without previews.
     failure: Option<Problem>,
     cancel: Cancel,
+    language: Language,
 }
 
 impl Listener<'_> {
@@ -229,6 +236,10 @@ impl Progress for Listener<'_> {
         self.verdict()
     }
 
+    fn restarted(&mut self, why: Problem) {
+        self.meter.aside(|| report::notice(&report::problem_lines(&why, self.language)));
+    }
+
     fn cancel(&self) -> Cancel {
         self.cancel.clone()
     }
@@ -240,7 +251,6 @@ mod tests {
     use crate::cli::arguments::{Command, read};
     use crate::jobs::fake::fake_family;
     use crate::recipe::{SamplerId, ScheduleId};
-    use crate::words::Language;
 
     fn painted(words: &[&str]) -> (Recipe, Vec<Notice>) {
         let words = ["danqing", "paint", "山水", "-o", "画.png"].iter().chain(words);

@@ -92,6 +92,16 @@ impl Meter {
         }
     }
 
+    /// Lets something else be written between.
+    pub fn aside(&mut self, write: impl FnOnce()) {
+        // What was said of the phases before is no longer so.
+        self.phase = None;
+        match &self.outlet {
+            Outlet::Bar(bar) => bar.suspend(write),
+            Outlet::Lines(_) => write(),
+        }
+    }
+
     /// Takes the bar away.
     pub fn finish(self) {
         if let Outlet::Bar(bar) = self.outlet {

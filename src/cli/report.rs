@@ -102,6 +102,7 @@ pub fn timings_json(timings: &Timings) -> Value {
         "peak_rss_mb": peak_rss_mb(),
         "precision": timings.precision,
         "threads": timings.threads,
+        "device": timings.device,
     })
 }
 
@@ -161,6 +162,7 @@ mod tests {
             "peak_rss_mb",
             "precision",
             "threads",
+            "device",
         ];
         assert_eq!(keys, expected);
         if cfg!(target_os = "linux") {

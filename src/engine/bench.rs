@@ -1,12 +1,13 @@
 //! How fast this machine paints: networks of Stable Diffusion 1.x's shape with drawn parameters, so that nothing need be
 //! downloaded.
 
+use super::device::{self, Opened};
 use super::interrupt::Interrupt;
 use super::kernels::Isa;
 use super::kernels::packed::{self, Epilogue, Input, Out, PackedWeights, Precision as Products, Quantised, Spec};
 use super::nets::Params;
 use super::nets::native::{Format, Scheme};
-use super::nets::ops::Pass;
+use super::nets::ops::{Pass, Place};
 use super::nets::profile::{Kind, Profile};
 use super::nets::unet::{Reuse, Unet, UnetConfig};
 use super::nets::vae::{Vae, VaeConfig};
@@ -14,7 +15,7 @@ use super::weights::{Weights, scheme};
 use crate::base::{Problem, ProblemKind, machine};
 use crate::recipe::bench::{BenchOptions, BenchReport, Depth, Figure, Machine, Measure, Share, Task, Tell};
 use crate::recipe::{Cancel, Precision};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use half::bf16;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -58,14 +59,36 @@ const STABLE_DIFFUSION_1: Shape = Shape {
 ///
 /// # Errors
 /// [`ProblemKind::Cancelled`] and [`ProblemKind::OutOfMemory`]; what was measured before is in the report.
+/// [`ProblemKind::DeviceMissing`] and [`ProblemKind::DeviceFailed`]: no other device is measured in its stead.
 pub fn run(options: &BenchOptions, cancel: &Cancel, report: &mut BenchReport, tell: Tell<'_>) -> Result<(), Problem> {
-    let bench = Bench { shape: &STABLE_DIFFUSION_1, options: *options, cancel: cancel.clone(), report, tell };
-    bench.run()
+    introduce(report);
+    let Opened { device, name, .. } = device::open(options.device)?;
+    let by_candle = !device.is_cpu();
+    report.machine.device = by_candle.then_some(name);
+    let (shape, options, cancel) = (&STABLE_DIFFUSION_1, *options, cancel.clone());
+    Bench { shape, options, device, by_candle, cancel, report, tell }.run()
+}
+
+/// Says what measures, and where.
+fn introduce(report: &mut BenchReport) {
+    report.version = env!("CARGO_PKG_VERSION").to_owned();
+    report.machine = Machine {
+        processor: machine::processor(),
+        instructions: Isa::best().title(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: rayon::current_num_threads(),
+        memory_mib: machine::memory_mb(),
+        system: machine::system(),
+        device: None,
+    };
 }
 
 struct Bench<'a> {
     shape: &'a Shape,
     options: BenchOptions,
+    device: Device,
+    /// Candle computes, not our kernels.
+    by_candle: bool,
     cancel: Cancel,
     report: &'a mut BenchReport,
     tell: Tell<'a>,
@@ -74,20 +97,18 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn run(mut self) -> Result<(), Problem> {
         let isa = Isa::best();
-        self.report.version = env!("CARGO_PKG_VERSION").to_owned();
-        self.report.machine = Machine {
-            processor: machine::processor(),
-            instructions: isa.title(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
-            threads: rayon::current_num_threads(),
-            memory_mib: machine::memory_mb(),
-            system: machine::system(),
-        };
         let mut precisions = vec![Precision::F32];
-        precisions.extend(isa.has_bf16().then_some(Precision::Bf16));
-        precisions.extend(isa.has_vnni().then_some(Precision::Int8));
+        if self.by_candle {
+            precisions.extend([Precision::Bf16, Precision::F16]);
+        } else {
+            precisions.extend(isa.has_bf16().then_some(Precision::Bf16));
+            precisions.extend(isa.has_vnni().then_some(Precision::Int8));
+        }
         for &precision in &precisions {
-            self.peak(precision, isa)?;
+            match self.place(precision, isa) {
+                Place::Native(scheme) => self.peak(precision, scheme.products, isa)?,
+                Place::Plain(dtype) => self.peak_of_candle(precision, dtype)?,
+            }
         }
         // Each is faster than the one before.
         let fastest = precisions.pop().unwrap_or(Precision::F32);
@@ -97,6 +118,16 @@ impl Bench<'_> {
             }
         }
         self.networks(fastest, isa, true)
+    }
+
+    /// Where networks compute in a precision.
+    fn place(&self, precision: Precision, isa: Isa) -> Place {
+        match precision {
+            _ if !self.by_candle => Place::Native(scheme(precision, isa)),
+            Precision::F32 => Place::Plain(DType::F32),
+            Precision::Bf16 => Place::Plain(DType::BF16),
+            _ => Place::Plain(DType::F16),
+        }
     }
 
     /// Runs `work` until there are enough values, one more before them, and lays down seconds, or what `value` makes of
@@ -141,10 +172,9 @@ impl Bench<'_> {
     }
 
     /// The most that products reach: a square one, large enough to be bound by arithmetic alone.
-    fn peak(&mut self, precision: Precision, isa: Isa) -> Result<(), Problem> {
+    fn peak(&mut self, precision: Precision, products: Products, isa: Isa) -> Result<(), Problem> {
         let side = self.shape.product;
         let task = Task { side: Some(side), ..self.task(Measure::Peak, precision) };
-        let products = scheme(precision, isa).products;
         let values = wave(side * side);
         let cancelled = || Problem::new(ProblemKind::Cancelled);
         let weights = PackedWeights::from_slice(Spec::linear(products, isa, side, side), &values);
@@ -168,22 +198,33 @@ impl Bench<'_> {
         Ok(())
     }
 
+    fn peak_of_candle(&mut self, precision: Precision, dtype: DType) -> Result<(), Problem> {
+        let side = self.shape.product;
+        let task = Task { side: Some(side), ..self.task(Measure::Peak, precision) };
+        let operations = 2.0 * (side as f64).powi(3);
+        let x = tensor(&self.device, (1, 1, side, side))?;
+        let x = x.to_dtype(dtype).and_then(|x| x.reshape((side, side))).map_err(Interrupt::from)?;
+        let product = |_| done(&x.matmul(&x).map_err(Interrupt::from)?);
+        self.timed(task, |seconds| operations / seconds / 1e9, product)?;
+        Ok(())
+    }
+
     /// UNet and VAE in a precision, as a picture needs them. Only one UNet is in memory at a time.
     fn networks(&mut self, precision: Precision, isa: Isa, fastest: bool) -> Result<(), Problem> {
-        let scheme = scheme(precision, isa);
-        let forgot = machine::forget_peak_rss();
+        let place = self.place(precision, isa);
+        let forgot = !self.by_candle && machine::forget_peak_rss();
         let config: UnetConfig = parsed(self.shape.unet)?;
-        let weights = Weights::drawn(scheme, self.cancel.clone());
+        let weights = Weights::drawn(self.device.clone(), place, self.cancel.clone());
         let task = self.task(Measure::UnetLoad, precision);
         let unet = self.made(task, || Unet::load(&Params::root(&weights), &config))?;
         let pass = Pass::new(self.cancel.clone());
         let pictures = (self.shape.batch, self.shape.side);
         let texts = self.shape.tokens.iter().take(if self.options.depth == Depth::Quick { 1 } else { usize::MAX });
         for (at, &tokens) in texts.enumerate() {
-            self.unet(&unet, (&config, scheme), (pictures, tokens), (&pass, precision), at == 0)?;
+            self.unet(&unet, (&config, place), (pictures, tokens), (&pass, precision), at == 0)?;
         }
         pass.pool.trim();
-        self.vae(scheme, &pass)?;
+        self.vae((place, precision), &pass)?;
         if forgot && let Some(peak) = machine::peak_rss_mb() {
             let task = self.task(Measure::PeakMemory, precision).of(pictures.0, pictures.1);
             self.report.figures.extend(Figure::new(task, vec![peak]));
@@ -192,11 +233,11 @@ impl Bench<'_> {
             return Ok(());
         }
         let usual = self.shape.tokens.first().copied().unwrap_or(1);
-        if rayon::current_num_threads() > 1 {
+        if rayon::current_num_threads() > 1 && !self.by_candle {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
             let pool = pool.map_err(|e| Problem::new(ProblemKind::Internal).detail(e))?;
             let task = Task::new(Measure::UnetPass, precision, 1).of(pictures.0, pictures.1).tokens(usual);
-            let run = Run::new(&unet, &config, (pictures, usual), &pass)?;
+            let run = Run::new(&unet, &config, (pictures, usual), (&pass, &self.device))?;
             self.timed(task, |s| s, |_| pool.install(|| run.pass(&pass)))?;
         }
         if self.options.depth == Depth::Full {
@@ -205,7 +246,7 @@ impl Bench<'_> {
             for pictures in sides.chain(batches) {
                 pass.pool.trim();
                 let task = self.task(Measure::UnetPass, precision).of(pictures.0, pictures.1).tokens(usual);
-                let run = Run::new(&unet, &config, (pictures, usual), &pass)?;
+                let run = Run::new(&unet, &config, (pictures, usual), (&pass, &self.device))?;
                 self.timed(task, |s| s, |_| run.pass(&pass))?;
             }
         }
@@ -215,22 +256,35 @@ impl Bench<'_> {
     fn unet(
         &mut self,
         unet: &Unet,
-        (config, scheme): (&UnetConfig, Scheme),
+        (config, place): (&UnetConfig, Place),
         (pictures, tokens): ((usize, usize), usize),
         (pass, precision): (&Pass, Precision),
         shares: bool,
     ) -> Result<(), Problem> {
         let task = self.task(Measure::UnetListen, precision).tokens(tokens);
         let task = Task { batch: Some(pictures.0), ..task };
-        let text = text(pictures.0, tokens, config.cross_attention_dim)?;
-        self.timed(task, |s| s, |_| Ok(unet.listen(pass, &text).map(drop)?))?;
+        let text = text(&self.device, (pictures.0, tokens, config.cross_attention_dim))?;
+        let device = self.device.clone();
+        self.timed(
+            task,
+            |s| s,
+            |_| {
+                unet.listen(pass, &text)?;
+                Ok(device.synchronize().map_err(Interrupt::from)?)
+            },
+        )?;
 
-        let run = Run::new(unet, config, (pictures, tokens), pass)?;
+        let run = Run::new(unet, config, (pictures, tokens), (pass, &device))?;
         let profile = Arc::new(Profile::default());
-        let watched = Pass { profile: shares.then(|| profile.clone()), ..pass.clone() };
+        // Only our kernels tell where the time goes.
+        let native = match place {
+            Place::Native(scheme) if shares => Some(scheme),
+            _ => None,
+        };
+        let watched = Pass { profile: native.map(|_| profile.clone()), ..pass.clone() };
         let task = self.task(Measure::UnetPass, precision).of(pictures.0, pictures.1).tokens(tokens);
         let mean = self.timed(task, |s| s, |warming| run.pass(if warming { pass } else { &watched }))?;
-        if shares {
+        if let Some(scheme) = native {
             self.shares(&profile, scheme, precision, mean);
         }
         Ok(())
@@ -266,21 +320,26 @@ impl Bench<'_> {
 
     /// The VAE as it is when the UNet computes like this: never in bytes. What was measured already is only run once,
     /// for the memory that it needs.
-    fn vae(&mut self, scheme: Scheme, pass: &Pass) -> Result<(), Problem> {
-        let scheme = scheme.unquantised();
-        let precision = of_products(scheme.products);
+    fn vae(&mut self, (place, precision): (Place, Precision), pass: &Pass) -> Result<(), Problem> {
+        let (place, precision) = match place {
+            Place::Native(scheme) => {
+                let scheme = scheme.unquantised();
+                (Place::Native(scheme), of_products(scheme.products))
+            }
+            Place::Plain(_) => (place, precision),
+        };
         let config: VaeConfig = parsed(self.shape.vae)?;
         let known = self.report.figure(Measure::VaeDecode, precision).is_some();
-        let weights = Weights::drawn(scheme, self.cancel.clone());
+        let weights = Weights::drawn(self.device.clone(), place, self.cancel.clone());
         let load = || Vae::load(&Params::root(&weights), &config);
         let latent = self.shape.side / config.factor() as usize;
-        let z = tensor((1, config.latent_channels, latent, latent))?;
+        let z = tensor(&self.device, (1, config.latent_channels, latent, latent))?;
         if known {
             return Ok(load()?.decode(pass, &z).map(drop)?);
         }
         let vae = self.made(self.task(Measure::VaeLoad, precision), load)?;
         let task = self.task(Measure::VaeDecode, precision).of(1, self.shape.side);
-        self.timed(task, |s| s, |_| Ok(vae.decode(pass, &z).map(drop)?))?;
+        self.timed(task, |s| s, |_| done(&vae.decode(pass, &z)?))?;
         Ok(())
     }
 }
@@ -297,14 +356,14 @@ impl<'a> Run<'a> {
         unet: &'a Unet,
         config: &UnetConfig,
         ((batch, side), tokens): ((usize, usize), usize),
-        pass: &Pass,
+        (pass, device): (&Pass, &Device),
     ) -> Result<Self, Problem> {
-        let heard = unet.listen(pass, &text(batch, tokens, config.cross_attention_dim)?)?;
-        Ok(Self { unet, x: tensor((batch, config.in_channels, side / 8, side / 8))?, heard })
+        let heard = unet.listen(pass, &text(device, (batch, tokens, config.cross_attention_dim))?)?;
+        Ok(Self { unet, x: tensor(device, (batch, config.in_channels, side / 8, side / 8))?, heard })
     }
 
     fn pass(&self, pass: &Pass) -> Result<(), Problem> {
-        Ok(self.unet.forward(pass, &self.x, 500.0, &self.heard, Reuse::Off).map(drop)?)
+        done(&self.unet.forward(pass, &self.x, 500.0, &self.heard, Reuse::Off)?)
     }
 }
 
@@ -325,13 +384,18 @@ fn wave(count: usize) -> Vec<f32> {
     (0..count).map(|i| ((i % 100_003) as f32).sin() * std::f32::consts::SQRT_2).collect()
 }
 
-fn tensor(shape: (usize, usize, usize, usize)) -> Result<Tensor, Interrupt> {
+fn tensor(device: &Device, shape: (usize, usize, usize, usize)) -> Result<Tensor, Interrupt> {
     let (batch, channels, height, width) = shape;
-    Ok(Tensor::from_vec(wave(batch * channels * height * width), shape, &Device::Cpu)?)
+    Ok(Tensor::from_vec(wave(batch * channels * height * width), shape, device)?)
 }
 
-fn text(batch: usize, tokens: usize, width: usize) -> Result<Tensor, Interrupt> {
-    Ok(Tensor::from_vec(wave(batch * tokens * width), (batch, tokens, width), &Device::Cpu)?)
+fn text(device: &Device, shape: (usize, usize, usize)) -> Result<Tensor, Interrupt> {
+    Ok(Tensor::from_vec(wave(shape.0 * shape.1 * shape.2), shape, device)?)
+}
+
+/// Returns when a result is there and not only asked for, as graphics cards have it.
+fn done(result: &Tensor) -> Result<(), Problem> {
+    Ok(result.device().synchronize().map_err(Interrupt::from)?)
 }
 
 fn parsed<T: DeserializeOwned>(config: &str) -> Result<T, Problem> {
@@ -341,6 +405,7 @@ fn parsed<T: DeserializeOwned>(config: &str) -> Result<T, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::DeviceChoice;
 
     const TINY: Shape = Shape {
         unet: r#"{
@@ -367,9 +432,44 @@ mod tests {
                 flag.request();
             }
         };
-        let options = BenchOptions { repeats: 1, depth };
-        let result = Bench { shape: &TINY, options, cancel, report: &mut report, tell: &mut tell }.run();
+        introduce(&mut report);
+        let result = bench(depth, false, cancel, &mut report, &mut tell).run();
         (report, result)
+    }
+
+    fn bench<'a>(
+        depth: Depth,
+        by_candle: bool,
+        cancel: Cancel,
+        report: &'a mut BenchReport,
+        tell: Tell<'a>,
+    ) -> Bench<'a> {
+        let options = BenchOptions { repeats: 1, depth, device: DeviceChoice::Cpu };
+        Bench { shape: &TINY, options, device: Device::Cpu, by_candle, cancel, report, tell }
+    }
+
+    #[test]
+    fn what_a_card_would_do_is_measured_the_same_way() {
+        let (mut report, mut nothing) = (BenchReport::default(), |_: &Task| {});
+        bench(Depth::Full, true, Cancel::new(), &mut report, &mut nothing).run().unwrap();
+        for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
+            for measure in
+                [Measure::Peak, Measure::UnetLoad, Measure::UnetListen, Measure::UnetPass, Measure::VaeDecode]
+            {
+                assert!(report.figure(measure, precision).is_some(), "{measure:?} {precision:?}");
+            }
+        }
+        assert!(report.shares.is_empty() && report.figure(Measure::PeakMemory, Precision::F16).is_none());
+        assert!(report.figures.iter().all(|figure| figure.task.threads == rayon::current_num_threads()));
+    }
+
+    #[test]
+    fn a_card_that_is_not_there_is_no_reason_to_measure_another() {
+        let options = BenchOptions { repeats: 1, depth: Depth::Quick, device: DeviceChoice::Cuda(1000) };
+        let mut report = BenchReport::default();
+        let problem = run(&options, &Cancel::new(), &mut report, &mut |_| {}).unwrap_err();
+        assert_eq!((problem.kind, report.figures.len()), (ProblemKind::DeviceMissing, 0));
+        assert!(!report.version.is_empty() && report.machine.device.is_none());
     }
 
     #[test]

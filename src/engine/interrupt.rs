@@ -38,7 +38,8 @@ impl From<Interrupt> for Problem {
             Interrupt::Failed(error) => {
                 let text = error.to_string();
                 let short = text.to_ascii_lowercase();
-                let kind = if short.contains("out of memory") || short.contains("out_of_memory") {
+                let words = ["out of memory", "out_of_memory", "alloc_failed"];
+                let kind = if words.iter().any(|word| short.contains(word)) {
                     ProblemKind::OutOfMemory
                 } else {
                     ProblemKind::Internal

@@ -9,7 +9,7 @@ use crate::engine::weights;
 use crate::recipe::{Precision, Recipe};
 
 /// Bytes that may be taken without harm, if the system tells.
-fn available() -> Option<u64> {
+pub fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod denoiser;
+pub mod device;
 pub mod emphasis;
 pub mod families;
 pub mod interrupt;
@@ -21,8 +22,9 @@ pub mod weights;
 
 use crate::base::files::write_atomically;
 use crate::base::{Problem, ProblemKind};
-use crate::recipe::{Cancel, FamilyInfo, Generator, Output, Phase, Precision, Progress, Recipe, check};
+use crate::recipe::{Cancel, DeviceChoice, FamilyInfo, Generator, Output, Phase, Precision, Progress, Recipe, check};
 use candle_core::{Device, Tensor};
+use device::{Devices, Opened};
 use families::Model;
 use families::advice::Advice;
 use interrupt::Interrupt;
@@ -75,6 +77,8 @@ pub fn title(model: &Path) -> String {
 struct Loaded {
     path: PathBuf,
     precision: Precision,
+    /// Where it lies.
+    device: Device,
     model: Box<dyn Model>,
     preview: LinearPreview,
     texts: Texts,
@@ -82,30 +86,39 @@ struct Loaded {
 
 /// Paints with candle. Keeps the last model loaded.
 pub struct CandleGenerator {
+    devices: Devices,
+    easel: Easel,
+}
+
+/// Where it is painted, whatever the device.
+struct Easel {
     folders: EngineFolders,
-    device: Device,
     loaded: Option<Loaded>,
 }
 
 impl CandleGenerator {
-    /// On the CPU.
+    /// On the first graphics card that works, else on the processor, unless [`Generator::use_device`] says otherwise.
     pub fn new(folders: EngineFolders) -> Self {
-        Self { folders, device: Device::Cpu, loaded: None }
+        Self { devices: Devices::default(), easel: Easel { folders, loaded: None } }
     }
+}
 
-    fn load(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<&mut Loaded, Problem> {
+impl Easel {
+    fn load(&mut self, recipe: &Recipe, device: &Device, progress: &mut dyn Progress) -> Result<&mut Loaded, Problem> {
         let path = self.folders.resolve(&recipe.model)?;
-        let fits = |l: &Loaded| l.path == path && l.precision == recipe.precision;
+        let fits = |l: &Loaded| l.path == path && l.precision == recipe.precision && l.device.same_device(device);
         if !self.loaded.as_ref().is_some_and(fits) {
             // Two models at once are twice the memory.
             self.loaded = None;
             let (folder, family) = families::detect(&path)?;
             check::check(recipe, &(family.info)(&folder)?)?;
-            memory::check_model(&folder, recipe.precision)?;
+            if device.is_cpu() {
+                memory::check_model(&folder, recipe.precision)?;
+            }
             let cancel = progress.cancel();
             let mut report = |phase| progress.phase(phase);
             let mut loader = Loader {
-                device: self.device.clone(),
+                device: device.clone(),
                 precision: recipe.precision,
                 by_candle: false,
                 cache: &self.folders.cache,
@@ -113,28 +126,41 @@ impl CandleGenerator {
                 report: &mut report,
             };
             let model = (family.load)(&folder, &mut loader)?;
-            let preview = fitted_preview(model.as_ref(), &path, &self.folders.cache, &self.device, &cancel)?;
-            self.loaded = Some(Loaded { path, precision: recipe.precision, model, preview, texts: Texts::default() });
+            let preview = fitted_preview(model.as_ref(), &path, &self.folders.cache, device, &cancel)?;
+            let (precision, device, texts) = (recipe.precision, device.clone(), Texts::default());
+            self.loaded = Some(Loaded { path, precision, device, model, preview, texts });
         }
         self.loaded.as_mut().ok_or_else(|| Problem::new(ProblemKind::Internal))
+    }
+
+    fn paint(&mut self, recipe: &Recipe, opened: &Opened, progress: &mut dyn Progress) -> Result<Output, Problem> {
+        let device = &opened.device;
+        let began = Instant::now();
+        let _ = progress.phase(Phase::Loading { fraction: 0.0 });
+        let loaded = self.load(recipe, device, progress)?;
+        let load_s = began.elapsed().as_secs_f64();
+        check::check(recipe, loaded.model.info())?;
+        if device.is_cpu() {
+            memory::check_picture(recipe)?;
+        }
+        let Loaded { model, preview, texts, .. } = loaded;
+        let mut output = pipeline::paint(model.as_ref(), preview, texts, device, recipe, progress)?;
+        output.timings.load_s = load_s;
+        output.timings.threads = rayon::current_num_threads();
+        output.timings.precision = weights::effective(recipe.precision, device).name();
+        output.timings.device = opened.id;
+        Ok(output)
     }
 }
 
 impl Generator for CandleGenerator {
     fn generate(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<Output, Problem> {
-        let device = self.device.clone();
-        let began = Instant::now();
-        let _ = progress.phase(Phase::Loading { fraction: 0.0 });
-        let loaded = self.load(recipe, progress)?;
-        let load_s = began.elapsed().as_secs_f64();
-        check::check(recipe, loaded.model.info())?;
-        memory::check_picture(recipe)?;
-        let Loaded { model, preview, texts, .. } = loaded;
-        let mut output = pipeline::paint(model.as_ref(), preview, texts, &device, recipe, progress)?;
-        output.timings.load_s = load_s;
-        output.timings.threads = rayon::current_num_threads();
-        output.timings.precision = weights::effective(recipe.precision, &device).name();
-        Ok(output)
+        let easel = &mut self.easel;
+        self.devices.run(progress, &mut |opened, progress| easel.paint(recipe, opened, progress))
+    }
+
+    fn use_device(&mut self, device: DeviceChoice) {
+        self.devices.choose(device);
     }
 }
 
@@ -191,8 +217,7 @@ fn fit_preview(model: &dyn Model, device: &Device, cancel: &Cancel) -> Result<Li
     for planes in preview::test_pictures(side) {
         let picture = Tensor::from_vec(planes.clone(), (1, 3, side, side), device).map_err(Interrupt::from)?;
         let (mean, _) = model.encode_picture(&pass, &picture)?;
-        let mean =
-            mean.to_device(&Device::Cpu).and_then(|m| with_values(&m, <[f32]>::to_vec)).map_err(Interrupt::from)?;
+        let mean = with_values(&mean, <[f32]>::to_vec).map_err(Interrupt::from)?;
         for cell in 0..cells * cells {
             latents.extend((0..channels).map(|c| mean.get(c * cells * cells + cell).copied().unwrap_or(0.0)));
             colours.push(mean_colour(&planes, side, factor, cell / cells, cell % cells));

@@ -194,7 +194,7 @@ fn sample(
 }
 
 fn to_vec(tensor: &Tensor) -> Result<Vec<f32>, Interrupt> {
-    Ok(with_values(&tensor.to_device(&Device::Cpu)?, <[f32]>::to_vec)?)
+    Ok(with_values(tensor, <[f32]>::to_vec)?)
 }
 
 /// RGBA bytes to [1, 3, h, w] in [-1, 1]; what is transparent counts as its colour on white.

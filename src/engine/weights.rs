@@ -161,15 +161,9 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Random parameters of any name and shape on the processor, for measurements.
-    pub fn drawn(scheme: Scheme, cancel: Cancel) -> Self {
-        Self {
-            origin: Origin::Drawn,
-            held: AtomicUsize::new(0),
-            device: Device::Cpu,
-            place: Place::Native(scheme),
-            cancel,
-        }
+    /// Random parameters of any name and shape, for measurements.
+    pub fn drawn(device: Device, place: Place, cancel: Cancel) -> Self {
+        Self { origin: Origin::Drawn, held: AtomicUsize::new(0), device, place, cancel }
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -225,24 +219,24 @@ impl Weights {
         Ok(Source { numbers, row, rows: shape.first().copied().unwrap_or(1) })
     }
 
-    /// The tensor `name`, which must have `shape`, on the device; in f32 on the processor.
+    /// The tensor `name`, which must have `shape`, on the device.
     ///
     /// # Errors
     /// As [`Self::source`], and [`ProblemKind::OutOfMemory`].
-    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, Problem> {
+    pub fn get(&self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor, Problem> {
         let source = self.source(name, shape)?;
+        let problem = |e: candle_core::Error| Problem::from(Interrupt::from(e));
+        if let Some(bytes) = source.stored_as(dtype) {
+            return Tensor::from_raw_buffer(bytes, dtype, shape, &self.device).map_err(problem);
+        }
         let count = shape.iter().product();
         let mut values: Vec<f32> = Vec::new();
         let refused = |_| Problem::from(Interrupt::OutOfMemory(count * size_of::<f32>()));
         values.try_reserve_exact(count).map_err(refused)?;
         values.resize(count, 0.0);
         source.fill(0, &mut values);
-        let problem = |e: candle_core::Error| Problem::from(Interrupt::from(e));
         let tensor = Tensor::from_vec(values, shape, &Device::Cpu).map_err(problem)?;
-        match self.place {
-            Place::Native(_) => Ok(tensor),
-            Place::Plain(dtype) => tensor.to_dtype(dtype).and_then(|t| t.to_device(&self.device)).map_err(problem),
-        }
+        tensor.to_dtype(dtype).and_then(|t| t.to_device(&self.device)).map_err(problem)
     }
 }
 
@@ -269,6 +263,15 @@ impl Source<'_> {
     /// Entries of the first dimension.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The bytes of all values, if they are stored in this format.
+    fn stored_as(&self, dtype: DType) -> Option<&[u8]> {
+        match (self.numbers, dtype) {
+            (Numbers::F32(values), DType::F32) => Some(values.as_flattened()),
+            (Numbers::F16(values), DType::F16) | (Numbers::Bf16(values), DType::BF16) => Some(values.as_flattened()),
+            _ => None,
+        }
     }
 
     /// One of them.

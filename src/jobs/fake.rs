@@ -35,6 +35,8 @@ pub fn fake_family() -> FamilyInfo {
 enum Fault {
     Fail(Problem),
     Panic,
+    /// The job begins anew, and goes well.
+    LetDown(Problem),
 }
 
 /// See the module.
@@ -79,18 +81,17 @@ impl FakeGenerator {
         self
     }
 
+    /// Every job begins anew in `step`, because of `problem`.
+    #[must_use]
+    pub fn let_down_at(mut self, step: usize, problem: Problem) -> Self {
+        self.fault = Some((step, Fault::LetDown(problem)));
+        self
+    }
+
     /// In every job memory runs out in `step`.
     #[must_use]
     pub fn out_of_memory_at(self, step: usize) -> Self {
         self.failing_at(step, Problem::new(ProblemKind::OutOfMemory))
-    }
-
-    fn stumble(&self, step: usize) -> Result<(), Problem> {
-        match &self.fault {
-            Some((at, Fault::Fail(problem))) if *at == step => Err(problem.clone()),
-            Some((at, Fault::Panic)) if *at == step => panic!("the fake generator panics in step {step}"),
-            _ => Ok(()),
-        }
     }
 
     /// One pass through the network that is not there, looking at `cancel` every millisecond.
@@ -109,11 +110,37 @@ impl FakeGenerator {
     }
 }
 
+fn stumble(fault: Option<&(usize, Fault)>, step: usize) -> Result<(), Problem> {
+    match fault.filter(|(at, _)| *at == step) {
+        None => Ok(()),
+        Some((_, Fault::Fail(problem) | Fault::LetDown(problem))) => Err(problem.clone()),
+        Some((_, Fault::Panic)) => panic!("the fake generator panics in step {step}"),
+    }
+}
+
 impl Generator for FakeGenerator {
     fn generate(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<Output, Problem> {
         if let Some(seen) = &self.seen {
             seen.lock().unwrap_or_else(PoisonError::into_inner).push(recipe.clone());
         }
+        let fault = self.fault.as_ref();
+        match (self.paint(recipe, fault, progress), fault) {
+            (Err(problem), Some((_, Fault::LetDown(why)))) if problem == *why => {
+                progress.restarted(problem);
+                self.paint(recipe, None, progress)
+            }
+            (painted, _) => painted,
+        }
+    }
+}
+
+impl FakeGenerator {
+    fn paint(
+        &self,
+        recipe: &Recipe,
+        fault: Option<&(usize, Fault)>,
+        progress: &mut dyn Progress,
+    ) -> Result<Output, Problem> {
         let cancel = progress.cancel();
         let go = |flow| match flow {
             ControlFlow::Continue(()) => Ok(()),
@@ -122,7 +149,7 @@ impl Generator for FakeGenerator {
         go(progress.phase(Phase::Loading { fraction: 0.0 }))?;
         go(progress.phase(Phase::Loading { fraction: 1.0 }))?;
         go(progress.phase(Phase::Encoding))?;
-        self.stumble(0)?;
+        stumble(fault, 0)?;
 
         go(progress.phase(Phase::Sampling))?;
         let total = steps(recipe);
@@ -132,7 +159,7 @@ impl Generator for FakeGenerator {
         let mut trace = Vec::with_capacity(total);
         for index in 1..=total {
             let start = Instant::now();
-            self.stumble(index)?;
+            stumble(fault, index)?;
             self.pass(&cancel)?;
             timings.step_s.push(start.elapsed().as_secs_f64());
             let sigma = 14.6 * (total - index) as f64 / total as f64;

@@ -180,6 +180,7 @@ impl Ledger {
                 running.phase = Some(Phase::Sampling);
                 running.step(*index, *total, *sigma, *seconds);
             }
+            Event::Restarted { .. } => *running = Running { stopping: running.stopping, ..Running::default() },
             Event::Finished { output, .. } => {
                 let (timings, trace) = (output.timings.clone(), output.trace.clone());
                 self.settle(State::Done { timings, trace });
@@ -415,6 +416,12 @@ mod tests {
         let stranger = JobId::fresh();
         ledger.apply(&Event::Failed { id: stranger, problem: Problem::new(ProblemKind::Internal) });
         assert!(ledger.running().is_some());
+        // On another device the pace is another.
+        let stopping = ledger.cancel(id);
+        ledger.apply(&Event::Restarted { id, why: Problem::new(ProblemKind::DeviceFailed) });
+        let (_, running) = ledger.running().unwrap();
+        assert_eq!((running.index, running.phase, running.seconds_left()), (0, None, None));
+        assert!(stopping && running.stopping);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::messages::{Event, Request};
 use crate::base::{JobId, Problem, ProblemKind};
-use crate::recipe::{Cancel, Generator, Output, Phase, Progress, Recipe, Step, Stop};
+use crate::recipe::{Cancel, DeviceChoice, Generator, Output, Phase, Progress, Recipe, Step, Stop};
 use crossbeam_channel::{Receiver, Sender};
 use std::any::Any;
 use std::ops::ControlFlow;
@@ -65,20 +65,20 @@ impl Studio {
     /// Paints until the session drops its end of either channel.
     pub fn work(mut self, inbox: &Receiver<Order>) {
         for order in inbox {
-            let Order { request: Request::Paint { id, recipe }, cancel } = order;
-            if self.paint(id, recipe, cancel).is_err() {
+            let Order { request: Request::Paint { id, recipe, device }, cancel } = order;
+            if self.paint(id, recipe, device, cancel).is_err() {
                 break;
             }
         }
         self.discard();
     }
 
-    fn paint(&mut self, id: JobId, recipe: Box<Recipe>, cancel: Cancel) -> Result<(), Deserted> {
+    fn paint(&mut self, id: JobId, recipe: Box<Recipe>, device: DeviceChoice, cancel: Cancel) -> Result<(), Deserted> {
         if cancel.is_requested() {
             return self.tell(Event::Failed { id, problem: Problem::new(ProblemKind::Cancelled) });
         }
         self.tell(Event::Started { id })?;
-        match self.generate(id, &recipe, cancel) {
+        match self.generate(id, &recipe, device, cancel) {
             Ok(output) => self.tell(Event::Finished { id, recipe, output: Box::new(output) }),
             Err(problem) => {
                 // Before the session hears of it, so that a retry finds the memory free.
@@ -90,7 +90,13 @@ impl Studio {
         }
     }
 
-    fn generate(&mut self, id: JobId, recipe: &Recipe, cancel: Cancel) -> Result<Output, Problem> {
+    fn generate(
+        &mut self,
+        id: JobId,
+        recipe: &Recipe,
+        device: DeviceChoice,
+        cancel: Cancel,
+    ) -> Result<Output, Problem> {
         let mut listener = Listener {
             id,
             cancel,
@@ -105,6 +111,7 @@ impl Studio {
                 Some(generator) => generator,
                 None => place.insert(factory()?),
             };
+            generator.use_device(device);
             generator.generate(recipe, &mut listener)
         })
     }
@@ -187,6 +194,15 @@ impl Progress for Listener {
         }
         self.last = Instant::now();
         self.verdict()
+    }
+
+    fn restarted(&mut self, why: Problem) {
+        tracing::warn!(problem = %why, "the job begins anew");
+        self.reported = None;
+        // A session that is gone has nobody to tell.
+        if self.outbox.send(Event::Restarted { id: self.id, why }).is_ok() {
+            (self.waker)();
+        }
     }
 
     fn cancel(&self) -> Cancel {

@@ -7,7 +7,7 @@
 use super::messages::{Event, Request};
 use super::studio::{Order, Studio};
 use crate::base::{JobId, Problem, ProblemKind};
-use crate::recipe::{Cancel, Generator, Recipe};
+use crate::recipe::{Cancel, DeviceChoice, Generator, Recipe};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,8 @@ pub struct Worker {
     /// Disconnected when the thread ends.
     alive: Receiver<()>,
     thread: Option<JoinHandle<()>>,
+    /// Where jobs that are handed over from now on are painted.
+    device: DeviceChoice,
 }
 
 impl Worker {
@@ -51,14 +53,20 @@ impl Worker {
             let _living = living;
             studio.work(&inbox);
         });
+        let (flags, device) = (Mutex::default(), DeviceChoice::default());
         match thread {
-            Ok(thread) => Worker { orders: Some(orders), events, flags: Mutex::default(), alive, thread: Some(thread) },
+            Ok(thread) => Worker { orders: Some(orders), events, flags, alive, thread: Some(thread), device },
             Err(error) => {
                 // Without a thread every job is refused, in words, by `submit`.
                 tracing::error!(%error, "the engine's thread cannot be started");
-                Worker { orders: None, events: never(), flags: Mutex::default(), alive, thread: None }
+                Worker { orders: None, events: never(), flags, alive, thread: None, device }
             }
         }
+    }
+
+    /// Where the jobs are painted that are handed over from now on.
+    pub fn use_device(&mut self, device: DeviceChoice) {
+        self.device = device;
     }
 
     /// Hands over a job under a fresh id.
@@ -80,7 +88,7 @@ impl Worker {
         let cancel = Cancel::new();
         // Before sending, so that the flag of a job that settles at once is taken out again.
         self.flags().insert(id, cancel.clone());
-        let sent = orders.try_send(Order { request: Request::Paint { id, recipe }, cancel });
+        let sent = orders.try_send(Order { request: Request::Paint { id, recipe, device: self.device }, cancel });
         sent.map_err(|error| {
             self.flags().remove(&id);
             match error {
@@ -245,6 +253,7 @@ pub(super) mod tests {
                 Event::Phase { phase, .. } => format!("{phase:?}"),
                 Event::Step { index, total, previews, .. } => format!("{index}/{total} {previews:?}"),
                 Event::Finished { output, .. } => format!("finished {:?} {}", output.pictures, output.trace.len()),
+                Event::Restarted { .. } => "restarted".into(),
                 Event::Failed { .. } => "failed".into(),
             })
             .collect();
@@ -318,6 +327,53 @@ pub(super) mod tests {
         assert!(matches!(paint().last(), Some(Event::Finished { .. })));
         assert!(matches!(paint().last(), Some(Event::Finished { .. })));
         assert_eq!(built.load(Ordering::SeqCst), 3);
+    }
+
+    /// Begins anew after its first step, and writes down where it was told to paint.
+    struct LetDown(Arc<Mutex<Vec<DeviceChoice>>>);
+
+    impl Generator for LetDown {
+        fn generate(&mut self, _: &Recipe, progress: &mut dyn Progress) -> Result<Output, Problem> {
+            let step = |progress: &mut dyn Progress, index| {
+                let _ = progress.step(Step { index, total: 2, sigma: 0.0, preview: &Vec::new });
+            };
+            let _ = progress.phase(Phase::Sampling);
+            step(progress, 1);
+            progress.restarted(Problem::new(ProblemKind::DeviceFull).with("device", "某显卡"));
+            let _ = progress.phase(Phase::Sampling);
+            (1..=2).for_each(|index| step(progress, index));
+            Ok(Output::default())
+        }
+
+        fn use_device(&mut self, device: DeviceChoice) {
+            self.0.lock().unwrap().push(device);
+        }
+    }
+
+    #[test]
+    fn a_job_that_begins_anew_says_so_and_goes_where_it_was_sent() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let book = told.clone();
+        let mut worker = Worker::spawn(move || Ok(Box::new(LetDown(book.clone())) as Box<dyn Generator>), || {});
+        worker.paint(recipe(1, 2)).unwrap();
+        worker.use_device(DeviceChoice::Cuda(1));
+        worker.paint(recipe(2, 2)).unwrap();
+        for _ in 0..2 {
+            let events = until_settled(&worker);
+            let words: Vec<_> = events
+                .iter()
+                .map(|event| match event {
+                    Event::Started { .. } => "started".to_owned(),
+                    Event::Phase { phase, .. } => format!("{phase:?}"),
+                    Event::Step { index, .. } => index.to_string(),
+                    Event::Restarted { why, .. } => why.kind.key().to_owned(),
+                    Event::Finished { .. } => "finished".to_owned(),
+                    Event::Failed { .. } => "failed".to_owned(),
+                })
+                .collect();
+            assert_eq!(words, ["started", "Sampling", "1", "device-full", "Sampling", "1", "2", "finished"]);
+        }
+        assert_eq!(*told.lock().unwrap(), [DeviceChoice::Auto, DeviceChoice::Cuda(1)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What `danqing bench` measures, as values: the port between the command line and the engine, and the file that people
 //! send to each other. The keys of the JSON do not change between versions.
 
-use super::Precision;
+use super::{DeviceChoice, Precision};
 use serde::{Deserialize, Serialize};
 
 /// How much is measured.
@@ -10,13 +10,14 @@ pub struct BenchOptions {
     /// Runs of which the median is taken, at least 1; one more goes before them to warm up.
     pub repeats: usize,
     pub depth: Depth,
+    pub device: DeviceChoice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// The fastest precision alone.
     Quick,
-    /// Every precision that the processor has instructions for, short and long texts, one thread and all.
+    /// Every precision that the device has instructions for, short and long texts, one thread and all.
     Usual,
     /// Other sizes and batches as well.
     Full,
@@ -28,7 +29,7 @@ pub enum Depth {
 pub enum Measure {
     /// Arithmetic of a large matrix product.
     Peak,
-    /// Parameters drawn and packed for the processor.
+    /// Parameters drawn and brought to the device.
     UnetLoad,
     VaeLoad,
     /// What the UNet hears of a text: once a picture.
@@ -150,6 +151,9 @@ pub struct Machine {
     pub threads: usize,
     pub memory_mib: Option<f64>,
     pub system: String,
+    /// The graphics card that was measured; without one it was the processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 /// All that was measured.

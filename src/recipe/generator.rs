@@ -1,5 +1,6 @@
 //! The port between the application and the engine: what an engine must do, and what it reports on the way.
 
+use super::device::DeviceChoice;
 use super::recipe::Recipe;
 use crate::base::Problem;
 use crate::imaging::Pixmap;
@@ -14,6 +15,9 @@ pub trait Generator: Send {
     /// # Errors
     /// A [`Problem`]; [`crate::base::ProblemKind::Cancelled`] if `progress` or its [`Cancel`] stopped the job.
     fn generate(&mut self, recipe: &Recipe, progress: &mut dyn Progress) -> Result<Output, Problem>;
+
+    /// Where the next recipes are painted. One that has but one place for it need not listen.
+    fn use_device(&mut self, _: DeviceChoice) {}
 }
 
 /// What a job gives.
@@ -53,6 +57,8 @@ pub struct Timings {
     /// The precision that was used in the end.
     pub precision: &'static str,
     pub threads: usize,
+    /// Where it was painted in the end.
+    pub device: DeviceChoice,
 }
 
 /// Rows of a batch that went through the network, all pictures and steps together; a guided step has two a picture.
@@ -71,6 +77,11 @@ pub trait Progress {
 
     /// A step was done.
     fn step(&mut self, step: Step<'_>) -> ControlFlow<Stop>;
+
+    /// The job begins anew, on the processor, because a device has let it down.
+    fn restarted(&mut self, why: Problem) {
+        tracing::warn!(problem = %why, "the job begins anew");
+    }
 
     /// The flag that the engine looks at inside a network pass.
     fn cancel(&self) -> Cancel;

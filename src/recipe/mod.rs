@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod device;
 pub mod family;
 pub mod generator;
 pub mod inpaint;
@@ -11,6 +12,7 @@ pub mod prompt;
 pub mod recipe;
 pub mod sampling;
 
+pub use device::{DeviceChoice, DeviceInfo, DeviceLister, DeviceMemory};
 pub use family::{Abilities, FamilyInfo};
 pub use generator::{Cancel, Generator, Latent, Output, Phase, Progress, Runs, Step, Stop, Timings};
 pub use inpaint::{Inpaint, InpaintPlan};

@@ -9,8 +9,8 @@ use crate::app::plan::{SHAPES, shaped};
 use crate::app::{Command, State};
 use crate::base::Extent;
 use crate::recipe::check::REUSE_LIMIT;
-use crate::recipe::{Interval, Preset, SamplerId, ScheduleId};
-use crate::words::{text, text_with};
+use crate::recipe::{DeviceChoice, DeviceInfo, Interval, Preset, SamplerId, ScheduleId};
+use crate::words::{Language, text, text_with};
 use egui::{Align, Align2, ComboBox, DragValue, Layout, Margin, Slider, SliderClamping, TextEdit, Ui, vec2};
 
 /// Steps that the slider reaches; more can be typed.
@@ -41,9 +41,11 @@ pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     let fold = link(ui, Some(Icon::Chevron(u8::from(state.advanced))), &text(language, "label-advanced"));
     if tip_text(fold, &text(language, "tip-advanced"), None).clicked() {
         state.advanced = !state.advanced;
+        state.devices.refresh();
     }
     if state.advanced {
         advanced(ui, state);
+        device(ui, state);
     }
 }
 
@@ -198,6 +200,34 @@ fn advanced(ui: &mut Ui, state: &mut State) {
     });
 }
 
+/// Where it is painted, if there is a choice, and how much memory is free there.
+fn device(ui: &mut Ui, state: &mut State) {
+    let (language, devices) = (state.language, &state.devices);
+    let choices = devices.choices();
+    if choices.is_empty() {
+        return;
+    }
+    let title = |choice: DeviceChoice| match devices.info(choice) {
+        Some(info) => device_text(info, language),
+        None if choice == DeviceChoice::Auto => text(language, "device-auto"),
+        None => choice.to_string(),
+    };
+    let (label, tip) = (text(language, "label-device"), text(language, "tip-device"));
+    let chosen = combo(ui, &label, &tip, &choices, devices.chosen, title);
+    // Its name may fill the row.
+    if devices.info(devices.chosen).is_some() {
+        faint(ui, title(devices.chosen));
+    }
+    state.devices.chosen = chosen.unwrap_or(state.devices.chosen);
+}
+
+fn device_text(info: &DeviceInfo, language: Language) -> String {
+    let Some(memory) = info.memory else { return info.name.clone() };
+    let gib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 30));
+    let values = [("name", info.name.clone()), ("free", gib(memory.free)), ("total", gib(memory.total))];
+    text_with(language, "device-of", &values)
+}
+
 /// Two numbers: from where, to where guidance steers.
 fn interval(ui: &mut Ui, (label, tip): &(String, String), names: [String; 2], interval: &mut Interval) {
     row(ui, |ui| {
@@ -272,8 +302,11 @@ fn combo<T: Copy + PartialEq>(
     row(ui, |ui| {
         name_column(ui, label);
         let mut chosen = None;
-        let combo =
-            ComboBox::from_id_salt(label).width(ui.available_width()).icon(menu_sign).selected_text(title(current));
+        let combo = ComboBox::from_id_salt(label)
+            .width(ui.available_width())
+            .icon(menu_sign)
+            .selected_text(title(current))
+            .truncate();
         let response = combo
             .show_ui(ui, |ui| {
                 for &item in all {

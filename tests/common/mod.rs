@@ -12,7 +12,7 @@ use danqing::gallery::Place;
 use danqing::imaging::Pixmap;
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
-use danqing::recipe::{FamilyInfo, Recipe};
+use danqing::recipe::{DeviceLister, FamilyInfo, Recipe};
 use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::{Language, text};
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, Role, vec2};
@@ -49,6 +49,7 @@ pub fn setup(
     Setup {
         factory: Box::new(move || Ok(Box::new(make()))),
         models: models.into_iter().map(|(name, family)| (name.into(), name.into(), family)).collect(),
+        devices: DeviceLister::new(Vec::new),
         faults: vec![],
         models_folder: folder.join("模型"),
         gallery: Place {

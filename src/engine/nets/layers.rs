@@ -47,7 +47,7 @@ impl<'a> Tail<'a> {
         let mut y = y;
         if let Some(shift) = self.shift {
             let Feature::Plain(shift) = shift else { return Err(mixed()) };
-            let n = shift.elem_count();
+            let (shift, n) = (shift.to_dtype(y.dtype())?, shift.elem_count());
             y = y.broadcast_add(&if on_map { shift.reshape((1, n, 1, 1))? } else { shift.reshape((1, 1, n))? })?;
         }
         if let Some(residual) = self.residual {
@@ -333,7 +333,11 @@ enum Affine {
 impl Affine {
     fn load(p: &Params<'_>, n: usize) -> Result<Self, Problem> {
         Ok(match p.place() {
-            Place::Plain(_) => Affine::Plain { weight: p.get("weight", &[n])?, bias: p.get("bias", &[n])? },
+            // Norms are computed in f32 everywhere.
+            Place::Plain(_) => {
+                let p = p.full();
+                Affine::Plain { weight: p.get("weight", &[n])?, bias: p.get("bias", &[n])? }
+            }
             Place::Native(scheme) => {
                 Affine::Native { weight: p.source("weight", &[n])?.all(), bias: p.source("bias", &[n])?.all(), scheme }
             }

@@ -1,6 +1,8 @@
 //! The networks, our own so that a pass can be cancelled and runs on our kernels: names and shapes are diffusers'.
 
 pub mod bert;
+#[cfg(feature = "flash-attn")]
+pub mod flash;
 pub mod layers;
 pub mod native;
 pub mod ops;
@@ -12,5 +14,8 @@ pub mod resnet;
 pub mod transformer;
 pub mod unet;
 pub mod vae;
+
+#[cfg(test)]
+mod half_tests;
 
 pub use params::Params;

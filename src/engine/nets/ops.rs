@@ -60,12 +60,13 @@ impl Pass {
     }
 }
 
-/// Lends the values of a tensor as f32, row-major; half precision is widened.
+/// Lends the values of a tensor as f32, row-major; half precision is widened, and what lies on a graphics card is
+/// fetched, once everything is done there that was asked of it.
 pub fn with_values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R, candle_core::Error> {
-    let tensor = tensor.to_dtype(DType::F32)?.contiguous()?;
+    let tensor = tensor.to_dtype(DType::F32)?.contiguous()?.to_device(&Device::Cpu)?;
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cpu(cpu) = &*storage else {
-        candle_core::bail!("values are lent on the CPU only");
+        candle_core::bail!("a tensor that came from a device is not on the processor");
     };
     let values = cpu.as_slice::<f32>()?;
     let start = layout.start_offset();

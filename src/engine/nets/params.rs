@@ -4,7 +4,7 @@ use super::native::Scheme;
 use super::ops::Place;
 use crate::base::Problem;
 use crate::engine::weights::{Source, Weights};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 /// A place in the tree of parameter names.
 #[derive(Clone)]
@@ -26,18 +26,18 @@ impl<'a> Params<'a> {
 
     /// The same, but layers compute as exactly as their activations are: for those that a network is sensitive to.
     pub fn unquantised(&self) -> Self {
-        self.with(Scheme::unquantised)
+        self.with(Scheme::unquantised, |dtype| dtype)
     }
 
-    /// The same, but layers compute in f32 on the processor.
+    /// The same, but layers compute in f32.
     pub fn full(&self) -> Self {
-        self.with(|scheme| Scheme::full(scheme.isa))
+        self.with(|scheme| Scheme::full(scheme.isa), |_| DType::F32)
     }
 
-    fn with(&self, change: impl FnOnce(Scheme) -> Scheme) -> Self {
+    fn with(&self, native: impl FnOnce(Scheme) -> Scheme, plain: impl FnOnce(DType) -> DType) -> Self {
         let place = match self.place {
-            Place::Native(scheme) => Place::Native(change(scheme)),
-            Place::Plain(dtype) => Place::Plain(dtype),
+            Place::Native(scheme) => Place::Native(native(scheme)),
+            Place::Plain(dtype) => Place::Plain(plain(dtype)),
         };
         Self { place, ..self.clone() }
     }
@@ -51,12 +51,17 @@ impl<'a> Params<'a> {
         if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
     }
 
-    /// The tensor `name`, of exactly this shape, on the device.
+    /// The tensor `name`, of exactly this shape, on the device; in the place's format where candle computes, else in
+    /// f32.
     ///
     /// # Errors
     /// [`crate::base::ProblemKind::WeightsMismatch`] if it is absent or of another shape.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, Problem> {
-        self.weights.get(&self.full_name(name), shape)
+        let dtype = match self.place {
+            Place::Native(_) => DType::F32,
+            Place::Plain(dtype) => dtype,
+        };
+        self.weights.get(&self.full_name(name), shape, dtype)
     }
 
     /// The values of the tensor `name`, of exactly this shape, row by row.

@@ -19,7 +19,14 @@ pub fn conv2d(
     } else {
         x.pad_with_zeros(2, padding.before, padding.after)?.pad_with_zeros(3, padding.before, padding.after)?
     };
-    let y = x.conv2d(weight, if even { padding.before } else { 0 }, stride, 1, 1)?;
+    let padding = if even { padding.before } else { 0 };
+    let y = if x.device().is_cpu() && x.dtype() == DType::BF16 {
+        // The one convolution that candle does not have.
+        let (x, weight) = (x.to_dtype(DType::F32)?, weight.to_dtype(DType::F32)?);
+        x.conv2d(&weight, padding, stride, 1, 1)?.to_dtype(DType::BF16)?
+    } else {
+        x.conv2d(weight, padding, stride, 1, 1)?
+    };
     Ok(match bias {
         Some(bias) => y.broadcast_add(&bias.reshape((1, bias.elem_count(), 1, 1))?)?,
         None => y,
@@ -28,7 +35,13 @@ pub fn conv2d(
 
 /// x [.., in] with weight [out, in] and bias [out].
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, Interrupt> {
-    let y = x.broadcast_matmul(&weight.t()?)?;
+    // As one product of two matrices: one for each of the batch would copy the weights as often.
+    let (output, input) = weight.dims2()?;
+    let mut shape = x.dims().to_vec();
+    if let Some(last) = shape.last_mut() {
+        *last = output;
+    }
+    let y = x.reshape(((), input))?.matmul(&weight.t()?)?.reshape(shape)?;
     Ok(match bias {
         Some(bias) => y.broadcast_add(bias)?,
         None => y,
@@ -70,8 +83,8 @@ pub fn geglu(x: &Tensor) -> Result<Tensor, Interrupt> {
     Ok((values * gates.gelu_erf()?)?)
 }
 
-/// softmax(q·kᵀ/√width)·v with heads side by side, in blocks of queries, so that the scores stay small; the softmax in
-/// f32. `hidden` [batch × keys] are not looked at.
+/// softmax(q·kᵀ/√width)·v with heads side by side: by FlashAttention where the program has it and it takes these, else in
+/// blocks of queries, so that the scores stay small; the softmax in f32. `hidden` [batch × keys] are not looked at.
 pub fn attention(
     pass: &Pass,
     (q, k, v): (&Tensor, &Tensor, &Tensor),
@@ -82,8 +95,14 @@ pub fn attention(
     let (batch, queries, channels) = q.dims3()?;
     let keys = k.dim(1)?;
     let width = channels / heads.max(1);
+    #[cfg(feature = "flash-attn")]
+    if hidden.is_none() && super::flash::takes(q, width) {
+        return super::flash::attention((q, k, v), heads);
+    }
+    // Before the product, which may be too large for half precision without it.
+    let q = (q * (1.0 / (width as f64).sqrt()))?;
     let split = |x: &Tensor, n: usize| x.reshape((batch, n, heads, width))?.transpose(1, 2)?.contiguous();
-    let (q, k, v) = (split(q, queries)?, split(k, keys)?.transpose(2, 3)?.contiguous()?, split(v, keys)?);
+    let (q, k, v) = (split(&q, queries)?, split(k, keys)?.transpose(2, 3)?.contiguous()?, split(v, keys)?);
     let unseen = hidden
         .map(|hidden| {
             let bias: Vec<f32> = hidden.iter().map(|&h| if h { f32::MIN } else { 0.0 }).collect();
@@ -94,7 +113,7 @@ pub fn attention(
     for first in (0..queries).step_by(BLOCK) {
         pass.check()?;
         let n = BLOCK.min(queries - first);
-        let scores = (q.narrow(2, first, n)?.matmul(&k)? * (1.0 / (width as f64).sqrt()))?.to_dtype(DType::F32)?;
+        let scores = q.narrow(2, first, n)?.contiguous()?.matmul(&k)?.to_dtype(DType::F32)?;
         let scores = match &unseen {
             None => scores,
             Some(unseen) => scores.broadcast_add(unseen)?,

@@ -8,7 +8,7 @@ use super::resnet::{Downsample, Resnet, ResnetShape, Upsample};
 use super::transformer::{SpatialTransformer, TransformerShape};
 use crate::base::Problem;
 use crate::engine::interrupt::Interrupt;
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use serde::Deserialize;
 
 /// One number for all blocks, or one for each.
@@ -298,7 +298,7 @@ impl Unet {
         let place = self.place;
         let in_f32 = match place {
             Place::Native(scheme) => Place::Native(Scheme::full(scheme.isa)),
-            Place::Plain(dtype) => Place::Plain(dtype),
+            Place::Plain(_) => Place::Plain(DType::F32),
         };
         let time = Feature::from_rows(pass, &self.sinusoids(timestep, x)?, in_f32)?;
         let time = self.time1.forward(pass, &time, Tail::default())?.activated(pass, Activation::Silu, in_f32)?;

@@ -267,7 +267,7 @@ mod tests {
 
     fn vae(scheme: Scheme) -> Vae {
         let config = r#"{ "latent_channels": 4, "block_out_channels": [32, 64, 64], "layers_per_block": 1 }"#;
-        let weights = Weights::drawn(scheme, Cancel::new());
+        let weights = Weights::drawn(Device::Cpu, Place::Native(scheme), Cancel::new());
         Vae::load(&Params::root(&weights), &serde_json::from_str(config).unwrap()).unwrap()
     }
 

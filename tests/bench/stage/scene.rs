@@ -10,7 +10,7 @@ use danqing::imaging::Pixmap;
 use danqing::imaging::png_text::write_png;
 use danqing::jobs::FakeGenerator;
 use danqing::jobs::fake::fake_family;
-use danqing::recipe::{FamilyInfo, Generator, Preset, Sampling};
+use danqing::recipe::{DeviceLister, FamilyInfo, Generator, Preset, Sampling};
 use danqing::ui::Setup;
 use danqing::words::Language;
 use std::path::Path;
@@ -46,6 +46,7 @@ pub fn setup(folder: &TempDir, model: Option<&Path>, steps: u32) -> Setup {
             Ok(generator)
         }),
         models: vec![("模型".into(), name, family)],
+        devices: DeviceLister::new(Vec::new),
         faults: vec![],
         models_folder: path("模型"),
         gallery: Place {
