@@ -1,7 +1,7 @@
 //! Weights in a prompt, made heavier and lighter with two keys; what they are is for [`crate::recipe::prompt`] to say.
 //! Positions count characters, not bytes.
 
-use crate::recipe::prompt::{Group, escaped, groups, is_round};
+use crate::recipe::prompt::{Group, escaped, groups, is_bracket, is_round};
 use std::ops::Range;
 
 /// The lightest and the heaviest weight that the keys give.
@@ -33,10 +33,7 @@ pub fn adjust_weight(text: &str, selection: Range<usize>, step: f64) -> Option<E
         let caret = ends.0;
         let around = groups.iter().filter(|group| group.open < caret && caret <= group.close);
         if let Some(group) = around.min_by_key(|group| group.close - group.open) {
-            return reweigh(&chars, group, step, |content| {
-                let kept = caret.clamp(group.open + 1, group.content_end()) - group.open - 1;
-                content.start + kept..content.start + kept
-            });
+            return reweigh(&chars, group, step, Some(caret));
         }
         let word = word_at(&chars, caret)?;
         return wrap(&chars, &word, step, |content| {
@@ -53,7 +50,7 @@ pub fn adjust_weight(text: &str, selection: Range<usize>, step: f64) -> Option<E
         target == content || target == whole || number
     });
     match meant {
-        Some(group) => reweigh(&chars, group, step, |content| content),
+        Some(group) => reweigh(&chars, group, step, None),
         None => wrap(&chars, &target, step, |content| content),
     }
 }
@@ -157,6 +154,17 @@ fn written(weight: f64) -> String {
     text.strip_suffix('0').map_or(text.clone(), str::to_owned)
 }
 
+/// The words of a range, with a backslash before each of these brackets that has no partner: it would find one in brackets
+/// that come, or when those go that stand between.
+fn sheltered(chars: &[char], range: Range<usize>, brackets: fn(char) -> bool) -> String {
+    let mut alone: Vec<bool> = chars.iter().zip(escaped(chars)).map(|(&c, behind)| brackets(c) && !behind).collect();
+    for at in groups(chars).iter().flat_map(|group| [group.open, group.close]) {
+        alone.get_mut(at).into_iter().for_each(|alone| *alone = false);
+    }
+    let inside = chars.iter().zip(alone).take(range.end).skip(range.start);
+    inside.flat_map(|(&c, alone)| alone.then_some('\\').into_iter().chain([c])).collect()
+}
+
 /// Puts brackets and a weight round the range. `select` gets the new place of its characters.
 fn wrap(
     chars: &[char],
@@ -166,29 +174,35 @@ fn wrap(
 ) -> Option<Edit> {
     let weight = stepped(1.0, step)?;
     let part = |range: Range<usize>| chars.get(range).unwrap_or_default().iter().collect::<String>();
-    // A bracket without a partner would find one in those that come.
-    let mut alone: Vec<bool> = chars.iter().zip(escaped(chars)).map(|(&c, behind)| is_round(c) && !behind).collect();
-    for at in groups(chars).iter().flat_map(|group| [group.open, group.close]) {
-        alone.get_mut(at).into_iter().for_each(|alone| *alone = false);
-    }
-    let inside = chars.iter().zip(alone).take(range.end).skip(range.start);
-    let content: String = inside.flat_map(|(&c, alone)| alone.then_some('\\').into_iter().chain([c])).collect();
+    let content = sheltered(chars, range.clone(), is_round);
     let (before, after) = (part(0..range.start), part(range.end..chars.len()));
     let text = format!("{before}({content}:{}){after}", written(weight));
     Some(Edit { text, selection: select(range.start + 1..range.start + 1 + content.chars().count()) })
 }
 
-/// Gives a pair of brackets another weight, or takes it away.
-fn reweigh(chars: &[char], group: &Group, step: f64, select: impl Fn(Range<usize>) -> Range<usize>) -> Option<Edit> {
+/// Gives a pair of brackets another weight, or takes it away. The caret stays where it is in the words; without one they
+/// are selected.
+fn reweigh(chars: &[char], group: &Group, step: f64, caret: Option<usize>) -> Option<Edit> {
     // Without a number, from the nearest tenth, so that one press takes ÷ 1.1 away as it does × 1.1.
     let weight = group.number.map_or_else(|| (group.weight() * 10.0).round() / 10.0, |(_, number)| number);
     let weight = stepped(weight, step)?;
+    let goes = weight == 1.0;
     let part = |range: Range<usize>| chars.get(range).unwrap_or_default().iter().collect::<String>();
+    // Where the pair goes, or becomes one of another kind, others could pair anew.
+    let words = |range| if goes || group.square { sheltered(chars, range, is_bracket) } else { part(range) };
     let content = group.open + 1..group.content_end();
-    let (before, words, after) = (part(0..group.open), part(content.clone()), part(group.close + 1..chars.len()));
-    if weight == 1.0 {
-        let text = format!("{before}{words}{after}");
-        return Some(Edit { text, selection: select(content.start - 1..content.end - 1) });
+    let (before, inside, after) = (part(0..group.open), words(content.clone()), part(group.close + 1..chars.len()));
+    let start = if goes { group.open } else { content.start };
+    let long = |range| words(range).chars().count();
+    let selection = match caret {
+        Some(caret) => {
+            let at = start + long(content.start..caret.clamp(content.start, content.end));
+            at..at
+        }
+        None => start..start + long(content.clone()),
+    };
+    if goes {
+        return Some(Edit { text: format!("{before}{inside}{after}"), selection });
     }
     let wide = matches!(chars.get(group.open), Some('（' | '［'));
     let colon = match group.number {
@@ -201,8 +215,8 @@ fn reweigh(chars: &[char], group: &Group, step: f64, select: impl Fn(Range<usize
         (true, false) => ("(".to_owned(), ")".to_owned()),
         (true, true) => ("（".to_owned(), "）".to_owned()),
     };
-    let text = format!("{before}{open}{words}{colon}{}{close}{after}", written(weight));
-    Some(Edit { text, selection: select(content) })
+    let text = format!("{before}{open}{inside}{colon}{}{close}{after}", written(weight));
+    Some(Edit { text, selection })
 }
 
 #[cfg(test)]
@@ -295,6 +309,9 @@ mod tests {
         assert_eq!(press("(红花:‹1.2›)", 1), "(‹红花›:1.3)");
         assert_eq!(press("‹红花)›，水", 1), "(‹红花\\)›:1.1)，水");
         assert_eq!(press("山\\‹红花›", 1), "山(‹\\红花›:1.1)");
+        assert_eq!(press("(红‸[花)]", -1), "红‸\\[花]");
+        assert_eq!(press("‹[(红花]›", -1), "(‹\\(红花›:0.8)", "no partner in the brackets that come");
+        assert_eq!(press("[(红‸花]山)", 1), "\\(红‸花山)", "nor behind those that go");
     }
 
     #[test]

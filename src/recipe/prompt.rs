@@ -174,6 +174,11 @@ pub fn escaped(chars: &[char]) -> Vec<bool> {
         .collect()
 }
 
+/// Whether this is a bracket that may weigh words.
+pub fn is_bracket(c: char) -> bool {
+    Bracket::of(c).is_some()
+}
+
 /// Whether this is a bracket that takes a number.
 pub fn is_round(c: char) -> bool {
     Bracket::of(c).is_some_and(|bracket| !bracket.square)
