@@ -95,7 +95,7 @@ fn zoom(stage: &mut impl Stage) -> Vec<Cost> {
 
 /// Rest, panning, zooming, and a mask stroke of about 2,000 dabs; `engine` is what to call it and what it does.
 pub fn canvas(stage: &mut impl Stage, engine: &str) {
-    let rest: Vec<Cost> = (0..240).map(|_| stage.frame(vec![])).collect();
+    let rest: Vec<Cost> = (0..60).map(|_| stage.frame(vec![])).collect();
     report(&format!("{engine}, at rest"), &rest);
     report(&format!("{engine}, panning"), &pan(stage));
     report(&format!("{engine}, zooming"), &zoom(stage));
@@ -149,6 +149,6 @@ pub fn open_gallery(stage: &mut impl Stage) -> Vec<Cost> {
 
 /// The gallery is scrolled through: slowly, faster, at a rush, and back.
 pub fn leaf_through(stage: &mut impl Stage) -> Vec<Cost> {
-    let speed = |frame: usize| [40.0, 300.0, 4000.0, -900.0][frame / 225 % 4];
-    (0..900).map(|frame| stage.frame(vec![wheel(speed(frame))])).collect()
+    let speed = |frame: usize| [40.0, 300.0, 4000.0, -900.0][frame / 100 % 4];
+    (0..400).map(|frame| stage.frame(vec![wheel(speed(frame))])).collect()
 }
