@@ -13,6 +13,7 @@ use egui_kittest::Harness;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use image::RgbaImage;
 use std::f64::consts::FRAC_PI_2;
+use std::time::Duration;
 
 const SIDE: u32 = 256;
 const GROUND: Color32 = Color32::from_rgb(40, 44, 52);
@@ -113,6 +114,16 @@ impl Desk {
         let mut drawn = self.frame();
         while self.scene().viewport.pending() {
             drawn = self.frame();
+        }
+        let warms_up = self.scene().viewport.is_warming_up();
+        while self.scene().viewport.is_warming_up() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if warms_up {
+            let cold = std::mem::replace(&mut drawn, self.frame());
+            let pairs = cold.pixels().zip(drawn.pixels());
+            let most = pairs.map(|(cold, warm)| differ(cold.0, warm.0)).max();
+            assert!(most.is_some_and(|most| most <= 1), "the general pipeline differs from the view's own by {most:?}");
         }
         drawn
     }

@@ -12,8 +12,10 @@ use super::settings::Settings;
 use super::staging::Purpose;
 use super::state::{Painting, THUMBNAIL};
 use super::styles::Styles;
+use crate::base::background::stand_back;
 use crate::base::files::write_newly;
 use crate::base::{Extent, ImageId, JobId, Problem, ProblemKind};
+use crate::canvas::ColourTiles;
 use crate::gallery::{EntryId, Stamp};
 use crate::imaging::Pixmap;
 use crate::imaging::png_text::{encode_png, write_png};
@@ -157,13 +159,12 @@ pub enum Report {
         ticket: JobId,
         result: Box<Result<(Recipe, Placed), Problem>>,
     },
-    /// A picture for the canvas, with its layer's name and the place of its top left corner.
+    /// A picture for the canvas, as the tiles of its layer.
     Joined {
         id: ImageId,
         purpose: Purpose,
         name: String,
-        patch: Arc<Pixmap>,
-        at: (i32, i32),
+        pixels: ColourTiles,
         /// It fills the frame.
         fills: bool,
         /// The document that it is for.
@@ -235,6 +236,7 @@ impl Hand {
         let (living, alive) = bounded::<()>(1);
         let thread = std::thread::Builder::new().name(lane.name().into()).spawn(move || {
             let _living = living;
+            stand_back();
             for errand in inbox {
                 let mut told = true;
                 run(errand, &mut |report| {
@@ -319,13 +321,12 @@ fn run(errand: Errand, tell: &mut dyn FnMut(Report)) {
         }
         Errand::Join(Painting { id, picture, recipe, model, place, .. }, sheet, purpose) => {
             let Some(place) = place else { return };
-            let (patch, at) = place.joined(&picture, &recipe);
+            let pixels = place.joined(&picture, &recipe);
             let fills = matches!(place, Place::Frame(_));
             // These are of the whole document from then on.
             let texts = to_texts(&recipe, recipe.seed, 0, &model, None);
             let name = layer_name(&recipe.prompt);
-            let patch = Arc::new(patch);
-            tell(Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
+            tell(Report::Joined { id, purpose, name, pixels, fills, sheet, texts });
         }
         Errand::ListDevices(lister) => {
             tell(guarded(|| Ok(lister.list())).map_or_else(Report::Failed, Report::Devices));

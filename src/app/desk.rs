@@ -5,8 +5,7 @@ use super::state::Landing;
 use crate::base::{Extent, IntRect, LayerId, Problem};
 use crate::canvas::history::Revision;
 use crate::canvas::view::Viewport;
-use crate::canvas::{Change, ColourTiles, Document, Editor, View};
-use crate::imaging::Pixmap;
+use crate::canvas::{Change, ColourTiles, Document, Editor, Layer, View};
 use crate::tools::{Context, Effect, Overlay, PointerEvent, Tool, ToolId, ToolSettings};
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -322,7 +321,7 @@ impl Desk {
         change
     }
 
-    /// Lays a picture on the canvas as a layer of its own. A picture that fills the frame takes the place of the one
+    /// Lays pixels on the canvas as a layer of their own. A picture that fills the frame takes the place of the one
     /// before, if nothing was done since; so it does that of a single empty layer. Gives the layer.
     ///
     /// # Errors
@@ -331,8 +330,7 @@ impl Desk {
         &mut self,
         step: &'static str,
         name: &str,
-        picture: &Pixmap,
-        (x, y): (i32, i32),
+        pixels: ColourTiles,
         fills: bool,
     ) -> Result<LayerId, Problem> {
         self.finish();
@@ -347,13 +345,11 @@ impl Desk {
         let held = last.or(only).and_then(|id| self.document().layer(id)).map(|layer| layer.pixels.clone());
         let layer = self.editor.edit(step, |t| match last.or(only) {
             Some(layer) => {
-                let pixels = t.pixels_mut(layer)?;
-                *pixels = ColourTiles::new();
-                pixels.put(x, y, picture);
+                *t.pixels_mut(layer)? = pixels;
                 t.rename_layer(layer, name)?;
                 Ok(layer)
             }
-            None => t.paste_layer(name, picture, None, x, y),
+            None => Ok(t.add_layer(Layer { pixels, ..Layer::new(name) })),
         })?;
         (self.fresh, self.before) = (false, false);
         self.laid = vec![(layer, held.unwrap_or_default())];
@@ -371,11 +367,9 @@ impl Desk {
     pub fn exchange(&mut self, layer: LayerId, landing: &Landing) -> Result<(), Problem> {
         self.stop();
         let (before, expendable) = (self.editor.revision(), self.is_expendable());
-        let Landing { name, patch, at: (x, y), .. } = landing;
+        let Landing { name, pixels, .. } = landing;
         self.editor.amend(|t| {
-            let pixels = t.pixels_mut(layer)?;
-            *pixels = ColourTiles::new();
-            pixels.put(*x, *y, patch);
+            *t.pixels_mut(layer)? = pixels.clone();
             t.rename_layer(layer, name)
         })?;
         self.before = false;

@@ -122,9 +122,9 @@ pub(super) fn land(state: &mut State) -> bool {
 
 /// Lays a picture on the document that is on the desk; gives its layer.
 pub(super) fn lay_plainly(state: &mut State, landing: Landing) -> Result<LayerId, Problem> {
-    let Landing { name, patch, at, fills, texts, .. } = landing;
+    let Landing { name, pixels, fills, texts, .. } = landing;
     let step = if fills { "edit-paint" } else { "edit-repaint" };
-    let layer = state.desk.lay(step, &name, &patch, at, fills)?;
+    let layer = state.desk.lay(step, &name, pixels, fills)?;
     state.desk.paper.texts = texts;
     Ok(layer)
 }
@@ -162,9 +162,9 @@ pub(super) fn note(state: &mut State, report: Report) -> Vec<Effect> {
             }
             return start_next(state);
         }
-        Report::Joined { id, purpose, name, patch, at, fills, sheet, texts } => {
+        Report::Joined { id, purpose, name, pixels, fills, sheet, texts } => {
             state.joining = state.joining.saturating_sub(1);
-            state.landing.push_back(Landing { id, purpose, name, patch, at, fills, sheet, texts });
+            state.landing.push_back(Landing { id, purpose, name, pixels, fills, sheet, texts });
             land(state);
         }
         Report::Devices(list) => state.devices.note(list),

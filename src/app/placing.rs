@@ -4,8 +4,8 @@
 
 use super::desk::Sheet;
 use crate::base::{Extent, IntRect, JobId, Problem};
-use crate::canvas::Document;
 use crate::canvas::surface::flatten;
+use crate::canvas::{ColourTiles, Document};
 use crate::imaging::resample::{Filter, resize, resize_mask_mean};
 use crate::imaging::{Mask, Pixmap};
 use crate::recipe::check::check;
@@ -54,10 +54,12 @@ impl Place {
         }
     }
 
-    /// The picture as it is laid on the canvas, and the place of its top left corner.
-    pub fn joined(&self, picture: &Pixmap, recipe: &Recipe) -> (Pixmap, (i32, i32)) {
-        match self {
-            Place::Frame(frame) if frame.extent() == picture.extent() => (picture.clone(), (frame.x, frame.y)),
+    /// The picture as it is laid on the canvas.
+    pub fn joined(&self, picture: &Pixmap, recipe: &Recipe) -> ColourTiles {
+        let (patch, (x, y)) = match self {
+            Place::Frame(frame) if frame.extent() == picture.extent() => {
+                return ColourTiles::from_pixmap(frame.x, frame.y, picture);
+            }
             Place::Frame(frame) => (resize(picture, frame.extent(), Filter::Lanczos3), (frame.x, frame.y)),
             Place::Patch { plan, .. } => match (&recipe.source, &recipe.inpaint) {
                 (Source::Picture { picture: shown, .. }, Some(inpaint)) => {
@@ -65,7 +67,8 @@ impl Place {
                 }
                 _ => plan.join(picture),
             },
-        }
+        };
+        ColourTiles::from_pixmap(x, y, &patch)
     }
 }
 

@@ -14,7 +14,9 @@ use super::settings::Settings;
 use super::staging::{Purpose, Staging};
 use super::styles::Styles;
 use super::wall::Wall;
+use crate::base::background::discard;
 use crate::base::{Extent, ImageId, JobId, Problem, Severity};
+use crate::canvas::ColourTiles;
 use crate::imaging::Pixmap;
 use crate::jobs::Ledger;
 use crate::recipe::check::check_size;
@@ -232,9 +234,8 @@ pub struct Landing {
     pub purpose: Purpose,
     /// Of its layer.
     pub name: String,
-    pub patch: Arc<Pixmap>,
-    /// Where its top left corner goes.
-    pub at: (i32, i32),
+    /// The picture, where it belongs on the canvas.
+    pub pixels: ColourTiles,
     /// It fills the frame.
     pub fills: bool,
     /// The document that it is for.
@@ -423,7 +424,7 @@ impl State {
     /// Forgets the places of jobs that the ledger has forgotten.
     pub(super) fn tidy_places(&mut self) {
         let known: HashSet<JobId> = self.ledger.entries().map(|entry| entry.id).collect();
-        self.places.retain(|job, _| known.contains(job));
+        discard(self.places.extract_if(|job, _| !known.contains(job)).collect::<Vec<_>>());
     }
 
     /// Shows a message; one that says the same gives way to it.
@@ -457,7 +458,7 @@ impl State {
         });
         let keep = keep.count().max(1);
         let gone = self.paintings.iter().skip(keep).any(|painting| self.view == View::Painting(painting.id));
-        self.paintings.truncate(keep);
+        discard(self.paintings.split_off(keep));
         if let Some(oldest) = self.paintings.back().filter(|_| gone) {
             self.view = View::Painting(oldest.id);
         }

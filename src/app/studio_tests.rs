@@ -23,7 +23,6 @@ use crate::tools::{Modifiers, PointerEvent, TOOLS, ToolId};
 use crate::words::Language;
 use proptest::prelude::*;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 fn state() -> State {
     let family = FamilyInfo { native: Extent::new(64, 64), ..fake_family() };
@@ -100,10 +99,10 @@ impl Threads {
     fn join(&mut self, state: &mut State) {
         for (painting, sheet, purpose) in std::mem::take(&mut self.joins) {
             let (id, place) = (painting.id, painting.place.unwrap());
-            let (patch, at) = place.joined(&painting.picture, &painting.recipe);
+            let pixels = place.joined(&painting.picture, &painting.recipe);
             let fills = matches!(place, Place::Frame(_));
-            let (name, patch, texts) = ("山".into(), Arc::new(patch), vec![]);
-            note(state, Report::Joined { id, purpose, name, patch, at, fills, sheet, texts });
+            let (name, texts) = ("山".into(), vec![]);
+            note(state, Report::Joined { id, purpose, name, pixels, fills, sheet, texts });
         }
     }
 

@@ -1,6 +1,7 @@
 //! Ground floor: values that every other module may use and that know nothing of pictures.
 
 pub mod affine;
+pub mod background;
 pub mod files;
 pub mod geometry;
 pub mod id;

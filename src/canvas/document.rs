@@ -160,7 +160,7 @@ impl Document {
 
 /// # Errors
 /// [`ProblemKind::SizeInvalid`] if a side is 0 or longer than [`SIDE_MOST`].
-pub(super) fn check_extent(extent: Extent) -> Result<(), Problem> {
+pub(crate) fn check_extent(extent: Extent) -> Result<(), Problem> {
     if extent.is_empty() || extent.width > SIDE_MOST || extent.height > SIDE_MOST {
         let problem = Problem::new(ProblemKind::SizeInvalid).with("size", extent);
         return Err(problem.with("least", Extent::new(1, 1)).with("most", Extent::new(SIDE_MOST, SIDE_MOST)));
@@ -179,6 +179,13 @@ impl ColourTiles {
     pub fn put(&mut self, x: i32, y: i32, picture: &Pixmap) {
         let extent = picture.extent();
         self.write(IntRect::new(x, y, extent.width, extent.height), picture.rgba().as_chunks().0);
+    }
+
+    /// Only this picture, with its top left corner at (x, y).
+    pub fn from_pixmap(x: i32, y: i32, picture: &Pixmap) -> Self {
+        let mut tiles = Self::new();
+        tiles.put(x, y, picture);
+        tiles
     }
 }
 

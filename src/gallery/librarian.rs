@@ -6,6 +6,7 @@ use super::scan::{Progress, Scan, Step, Summary};
 use super::store::{Deletion, Store, Token};
 use super::thumbnails::{Done, Job, Thumbnail, Thumbnails};
 use super::trash::Bin;
+use crate::base::background::stand_back;
 use crate::base::{Problem, ProblemKind};
 use crate::recipe::metadata::from_file;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never, select};
@@ -130,6 +131,7 @@ impl Librarian {
         let desk = Desk { outbox, waker: Box::new(waker), closing: Arc::clone(&closing) };
         let thread = std::thread::Builder::new().name("danqing-librarian".into()).spawn(move || {
             let _living = living;
+            stand_back();
             work(&place, &inbox, desk);
         });
         let backlog = VecDeque::new();

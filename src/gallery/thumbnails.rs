@@ -7,6 +7,7 @@
 //! that nobody tries again before it changes.
 
 use super::entry::{EntryId, Stamp, name_to_bytes};
+use crate::base::background::stand_back;
 use crate::base::{Extent, ProblemKind};
 use crate::imaging::Pixmap;
 use crate::imaging::read::{decode_picture, read_picture};
@@ -85,6 +86,7 @@ impl Thumbnails {
         for number in 1..=threads {
             let (inbox, outbox, cache) = (inbox.clone(), outbox.clone(), cache.to_path_buf());
             let work = move || {
+                stand_back();
                 let mut cache = Cache::open(&cache);
                 for job in inbox {
                     let make = AssertUnwindSafe(|| cache.thumbnail(&job));

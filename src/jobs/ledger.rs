@@ -4,6 +4,7 @@
 //! worker to [`Ledger::apply`]. One job runs at a time, so that the order of the others stays open to change.
 
 use super::messages::Event;
+use crate::base::background::discard;
 use crate::base::{JobId, Problem, ProblemKind};
 use crate::recipe::{Latent, Phase, Recipe, Timings};
 use std::collections::VecDeque;
@@ -303,17 +304,15 @@ impl Ledger {
 
     fn remember(&mut self, entry: Entry) {
         self.settled.push_back(entry);
-        while self.settled.len() > MOST_SETTLED {
-            self.settled.pop_front();
-        }
         let mut used = 0usize;
-        let kept = self.settled.iter().rev().take_while(|entry| {
+        let kept = self.settled.iter().rev().take(MOST_SETTLED).take_while(|entry| {
             used = used.saturating_add(entry.recipe.bytes());
             used <= MOST_PICTURES
         });
         // The one that has just settled can always be tried again.
         let kept = kept.count().max(1);
-        self.settled.drain(..self.settled.len().saturating_sub(kept));
+        let forgotten = self.settled.len().saturating_sub(kept);
+        discard(self.settled.drain(..forgotten).collect::<Vec<_>>());
         // From the newest: what no longer fits, and everything older, is given up.
         let mut used = 0usize;
         for entry in self.settled.iter_mut().rev() {

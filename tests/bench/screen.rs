@@ -178,7 +178,7 @@ fn script(mut window: Remote, engine: &str) {
     play::repaint(&mut window, REPAINTS);
     play::canvas(&mut window, &format!("{engine} repaints"));
     play::assert_working(&mut window);
-    report(&format!("{engine} repaints, the gallery is read"), &play::open_gallery(&mut window));
+    report(&format!("{engine} repaints, the gallery is read"), &play::open_gallery(&mut window, PICTURES));
     let count = window.look(|_, shell| shell.state().wall.ids().len());
     report(&format!("{engine} repaints, scrolling through {count} pictures"), &play::leaf_through(&mut window));
     play::assert_working(&mut window);

@@ -12,6 +12,6 @@ fn main() {
     scene::fill_gallery(&folder, count);
     let mut window = Headless::open(scene::setup(&folder, None, 20), true);
     play::settle(&mut window);
-    report("while the folder is read", &play::open_gallery(&mut window));
+    report("while the folder is read", &play::open_gallery(&mut window, count));
     report("while it is scrolled through", &play::leaf_through(&mut window));
 }

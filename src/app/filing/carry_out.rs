@@ -7,6 +7,8 @@ use crate::app::state::{State, View};
 use crate::app::take_over::take_over;
 use crate::app::update::{Card, Effect};
 use crate::base::Extent;
+use crate::canvas::ColourTiles;
+use crate::canvas::document::check_extent;
 use crate::imaging::Pixmap;
 use crate::words::{text, text_with};
 use std::path::PathBuf;
@@ -143,7 +145,9 @@ fn save_to(state: &mut State, path: PathBuf) -> Vec<Effect> {
 pub(super) fn lay(state: &mut State, name: &str, picture: &Pixmap, at: Option<(i32, i32)>) {
     let at = at.unwrap_or_else(|| centred(state, picture.extent()));
     state.view = View::Easel;
-    if let Err(problem) = state.desk.lay("edit-paste", name, picture, at, false) {
+    let laid = check_extent(picture.extent())
+        .and_then(|()| state.desk.lay("edit-paste", name, ColourTiles::from_pixmap(at.0, at.1, picture), false));
+    if let Err(problem) = laid {
         state.complain(problem);
     }
 }

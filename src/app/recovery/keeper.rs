@@ -2,6 +2,7 @@
 
 use super::Snapshot;
 use super::session::Vault;
+use crate::base::background::stand_back;
 use crate::base::{Problem, ProblemKind};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, never};
 use std::io;
@@ -54,6 +55,7 @@ impl Keeper {
         let (outbox, news) = bounded(4);
         let inbox = pending.clone();
         let run = move || {
+            stand_back();
             keep(&root, &inbox, |what| {
                 // Nobody may be asking; the work goes on.
                 let sent = outbox.try_send(what).is_ok();

@@ -23,12 +23,11 @@ impl Transaction<'_> {
         y: i32,
     ) -> Result<LayerId, Problem> {
         check_extent(picture.extent())?;
-        let mut layer = Layer::new(name);
-        match mask {
-            Some(mask) => layer.pixels.put(x, y, &masked(picture, mask)),
-            None => layer.pixels.put(x, y, picture),
-        }
-        Ok(self.add_layer(layer))
+        let pixels = match mask {
+            Some(mask) => ColourTiles::from_pixmap(x, y, &masked(picture, mask)),
+            None => ColourTiles::from_pixmap(x, y, picture),
+        };
+        Ok(self.add_layer(Layer { pixels, ..Layer::new(name) }))
     }
 
     /// Lays a colour over the selected part of the canvas. With [`Layer::alpha_locked`], only over what is there.

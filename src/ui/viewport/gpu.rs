@@ -1,9 +1,10 @@
 //! What lies on the graphics card, and what waits to go there.
 
 use super::atlas::Atlas;
+use super::pipelines::Pipelines;
 use super::slot::{self, SLOT_TEXELS, TILE_TEXELS, Texel};
 use super::table::{Entry, Plane, Table};
-use super::uniform::{Uniform, Variant};
+use super::uniform::Uniform;
 use super::view::{Visible, tiles_of};
 use super::{Pixels, TILE, ViewParams};
 use crate::base::Extent;
@@ -39,18 +40,15 @@ impl Change {
 }
 
 /// A view that can be drawn: where its numbers lie, and what it has.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ready {
     offset: u32,
-    variant: Variant,
+    pipeline: wgpu::RenderPipeline,
 }
 
 /// See the module.
 pub struct Gpu {
-    module: wgpu::ShaderModule,
-    format: wgpu::TextureFormat,
-    /// One for each kind of view that there was.
-    pipelines: BTreeMap<Variant, wgpu::RenderPipeline>,
+    pipelines: Pipelines,
     layout: wgpu::BindGroupLayout,
     numbers: wgpu::Buffer,
     group: wgpu::BindGroup,
@@ -72,9 +70,7 @@ impl Gpu {
         let device = &state.device;
         caught(device, || {
             let layout = layout(device);
-            let module = device.create_shader_module(wgpu::include_wgsl!("viewport.wgsl"));
-            let plain = Variant { taps: 1, masked: false, previewed: false, outlined: false };
-            let pipelines = BTreeMap::from([(plain, pipeline(device, &module, &layout, state.target_format, plain))]);
+            let pipelines = Pipelines::new(device, &layout, state.target_format);
             let numbers = device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("views"),
                 size: u64::from(VIEWS * STRIDE),
@@ -86,8 +82,6 @@ impl Gpu {
             let preview = preview_texture(device, Extent::new(1, 1));
             let group = group(device, &layout, &numbers, &table, &colors, &coverages, &preview);
             Self {
-                module,
-                format: state.target_format,
                 pipelines,
                 layout,
                 numbers,
@@ -143,6 +137,11 @@ impl Gpu {
         self.next_preview = Some(preview);
     }
 
+    /// True while a better pipeline is being made for a view that was painted.
+    pub fn is_making_pipelines(&mut self) -> bool {
+        self.pipelines.is_making()
+    }
+
     /// Bytes that wait for their frame.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
@@ -177,18 +176,11 @@ impl Gpu {
         let offset = self.next_view * STRIDE;
         self.next_view = (self.next_view + 1) % VIEWS;
         queue.write_buffer(&self.numbers, u64::from(offset), bytemuck::bytes_of(&uniform));
-        let variant = uniform.variant();
-        self.pipelines
-            .entry(variant)
-            .or_insert_with(|| pipeline(device, &self.module, &self.layout, self.format, variant));
-        Ready { offset, variant }
+        Ready { offset, pipeline: self.pipelines.get(uniform.variant()) }
     }
 
-    pub fn draw(&self, pass: &mut wgpu::RenderPass<'static>, ready: Ready) {
-        let Some(pipeline) = self.pipelines.get(&ready.variant) else {
-            return;
-        };
-        pass.set_pipeline(pipeline);
+    pub fn draw(&self, pass: &mut wgpu::RenderPass<'static>, ready: &Ready) {
+        pass.set_pipeline(&ready.pipeline);
         pass.set_bind_group(0, &self.group, &[ready.offset]);
         pass.draw(0..3, 0..1);
     }
@@ -426,52 +418,4 @@ fn group(
         entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::TextureView(view) });
     }
     device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some("canvas"), layout, entries: &entries })
-}
-
-fn pipeline(
-    device: &wgpu::Device,
-    module: &wgpu::ShaderModule,
-    layout: &wgpu::BindGroupLayout,
-    format: wgpu::TextureFormat,
-    variant: Variant,
-) -> wgpu::RenderPipeline {
-    let flag = |on: bool| f64::from(u8::from(on));
-    let constants = [
-        ("TAPS", f64::from(variant.taps)),
-        ("MASKED", flag(variant.masked)),
-        ("PREVIEWED", flag(variant.previewed)),
-        ("OUTLINED", flag(variant.outlined)),
-    ];
-    let compilation_options = wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
-    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some("canvas"),
-        bind_group_layouts: &[Some(layout)],
-        immediate_size: 0,
-    });
-    device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some("canvas"),
-        layout: Some(&layout),
-        vertex: wgpu::VertexState {
-            module,
-            entry_point: Some("cover"),
-            buffers: &[],
-            compilation_options: compilation_options.clone(),
-        },
-        primitive: wgpu::PrimitiveState::default(),
-        depth_stencil: None,
-        multisample: wgpu::MultisampleState::default(),
-        fragment: Some(wgpu::FragmentState {
-            module,
-            // As egui does: values go as they are into a plain target, and are decoded for one that encodes them.
-            entry_point: Some(if format.is_srgb() { "to_linear" } else { "to_gamma" }),
-            targets: &[Some(wgpu::ColorTargetState {
-                format,
-                blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
-                write_mask: wgpu::ColorWrites::ALL,
-            })],
-            compilation_options,
-        }),
-        multiview_mask: None,
-        cache: None,
-    })
 }

@@ -12,6 +12,7 @@
 
 mod atlas;
 mod gpu;
+mod pipelines;
 mod slot;
 mod table;
 mod uniform;
@@ -229,6 +230,11 @@ impl Viewport {
         self.card.as_ref().map_or(0, |card| card.gpu().waiting_bytes())
     }
 
+    /// True while what was painted would be painted faster a little later, and no different.
+    pub fn is_warming_up(&self) -> bool {
+        self.card.as_ref().is_some_and(|card| card.gpu().is_making_pipelines())
+    }
+
     /// Bytes of tiles on the graphics card, free ones among them.
     pub fn bytes_on_card(&self) -> u64 {
         self.card.as_ref().map_or(0, |card| card.gpu().bytes())
@@ -289,7 +295,7 @@ impl CallbackTrait for Frame {
     }
 
     fn paint(&self, _info: PaintCallbackInfo, pass: &mut wgpu::RenderPass<'static>, _resources: &CallbackResources) {
-        if let Some(ready) = *lock(&self.ready) {
+        if let Some(ready) = &*lock(&self.ready) {
             lock(&self.gpu).draw(pass, ready);
         }
     }

@@ -127,6 +127,11 @@ pub struct Variant {
     pub outlined: bool,
 }
 
+impl Variant {
+    /// How many there are.
+    pub const COUNT: usize = 3 * 2 * 2 * 2;
+}
+
 impl Uniform {
     pub fn variant(&self) -> Variant {
         let scale = self.scale.round();

@@ -47,7 +47,7 @@ struct View {
 @group(0) @binding(3) var coverages: texture_2d_array<f32>;
 @group(0) @binding(4) var preview: texture_2d<f32>;
 
-// What a view has: set when its pipeline is made, so that what it has not costs nothing, on software drivers either.
+// What a view may have: set when its pipeline is made, so that what it has not costs nothing, on software drivers either.
 // Texels in each direction that a screen pixel may touch; 1 where they coincide with screen pixels.
 override TAPS: i32 = 3;
 override MASKED: bool = true;
@@ -260,7 +260,7 @@ fn shade(screen: vec2<f32>) -> vec4<f32> {
         let line = vec3<f32>(select(1.0, 0.0, light > 0.5));
         color = vec4<f32>(mix(color.rgb, line, grid_at(at) * view.grid), color.a);
     }
-    if OUTLINED {
+    if OUTLINED && view.ants_width > 0.0 {
         if on_outline(at) {
             let stripe = 4.0 * view.ants_width;
             let along = floor((screen.x + screen.y - view.ants_shift) / stripe);

@@ -12,10 +12,13 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const PLACES: u32 = 500;
 
 /// Frames without events until something is so.
-pub fn until(stage: &mut impl Stage, is_so: fn(&Shell) -> bool) -> Vec<Cost> {
+pub fn until(stage: &mut impl Stage, is_so: impl Fn(&Shell) -> bool + Clone + Send + 'static) -> Vec<Cost> {
     let began = Instant::now();
     let mut costs = Vec::new();
-    while !stage.look(move |_, shell| is_so(shell)) {
+    while !stage.look({
+        let is_so = is_so.clone();
+        move |_, shell| is_so(shell)
+    }) {
         costs.push(stage.frame(vec![]));
         if began.elapsed() > PATIENCE {
             panic!("{}", stage.look(|_, shell| format!("{:?}", shell.state().messages)));
@@ -140,11 +143,11 @@ fn wheel(down: f32) -> Event {
     }
 }
 
-/// Opens the gallery and waits until all its pictures are known.
-pub fn open_gallery(stage: &mut impl Stage) -> Vec<Cost> {
+/// Opens the gallery and waits until all its pictures are known; there are at least `fewest`.
+pub fn open_gallery(stage: &mut impl Stage, fewest: usize) -> Vec<Cost> {
     key(stage, Key::F3, Modifiers::NONE);
     stage.frame(vec![Event::PointerMoved(Pos2::ZERO + Vec2::from(SCREEN) * 0.5)]);
-    until(stage, |shell| shell.state().wall.scan.is_none() && !shell.state().wall.ids().is_empty())
+    until(stage, move |shell| shell.state().wall.scan.is_none() && shell.state().wall.ids().len() >= fewest)
 }
 
 /// The gallery is scrolled through: slowly, faster, at a rush, and back.
