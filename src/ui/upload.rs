@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long a frame may put tiles together.
-const TIME: Duration = Duration::from_millis(3);
+const TIME: Duration = Duration::from_millis(2);
 /// Tiles that are sent at once; between two such groups the clock is looked at.
 const GROUP: usize = 32;
 

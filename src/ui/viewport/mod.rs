@@ -6,7 +6,7 @@
 //! them over the screen pixel's area, from halved copies of the tiles where the canvas is seen from afar. Colours are
 //! sRGB values throughout and blended as such, as egui does.
 //!
-//! Tiles that are handed in wait for the next frame that paints the view; a frame sends some megabytes, what is seen
+//! Tiles that are handed in wait for the next frame that paints the view; a frame sends a few megabytes, what is seen
 //! first, and asks for another frame while there is more. Where there is no graphics card (tests without one, or one that
 //! refuses), tiles are dropped and only ground and paper are painted.
 
@@ -38,7 +38,7 @@ pub const COLOR_BYTES: usize = TILE_TEXELS * 4;
 /// Bytes of a tile of the mask or the selection.
 pub const COVERAGE_BYTES: usize = TILE_TEXELS;
 /// Bytes that a frame sends.
-const BUDGET: usize = 8 << 20;
+const BUDGET: usize = 4 << 20;
 
 /// A picture: its size, and RGBA bytes.
 type Pixels = (Extent, Vec<u8>);
@@ -146,7 +146,7 @@ impl Viewport {
         self.card.is_some()
     }
 
-    /// Bytes of tiles that a frame sends, 8 MiB at first; at least one tile goes each frame.
+    /// Bytes of tiles that a frame sends, 4 MiB at first; at least one tile goes each frame.
     pub fn set_budget(&mut self, bytes: usize) {
         self.budget = bytes;
     }
