@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 /// How long a frame may put tiles together.
 const TIME: Duration = Duration::from_millis(2);
-/// Tiles that are sent at once; between two such groups the clock is looked at.
-const GROUP: usize = 32;
+/// Tiles of a plane that are sent at once at first, and at most; after each group the clock is looked at.
+const FIRST: usize = 8;
+const MOST: usize = 64;
 
 /// What a tile is of. Those that cost least go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,23 +44,49 @@ impl Waiting {
         self.planes.iter().all(BTreeSet::is_empty)
     }
 
-    /// Hands groups of tiles to `send` while there are any and it answers true: what `sees` says is seen, of all planes,
-    /// before all else.
-    fn drain(&mut self, sees: impl Fn(u32) -> bool, mut send: impl FnMut(Plane, &[u32]) -> bool) {
+    /// Hands groups of tiles to `send` while there are any, each as large as it answered before; 0 ends it. What `sees`
+    /// says is seen, of all planes, goes before all else.
+    fn drain(&mut self, sees: impl Fn(u32) -> bool, mut send: impl FnMut(Plane, &[u32]) -> usize) {
         for wanted in [true, false] {
             for plane in Plane::ALL {
                 let tiles = self.of(plane);
                 let chosen: Vec<u32> = tiles.iter().copied().filter(|tile| !wanted || sees(*tile)).collect();
-                for group in chosen.chunks(GROUP) {
+                let (mut rest, mut size) = (&chosen[..], FIRST);
+                while let (group, later) = rest.split_at(size.min(rest.len()))
+                    && !group.is_empty()
+                {
+                    rest = later;
                     group.iter().for_each(|tile| {
                         tiles.remove(tile);
                     });
-                    if !send(plane, group) {
+                    size = send(plane, group).min(MOST);
+                    if size == 0 {
                         return;
                     }
                 }
             }
         }
+    }
+}
+
+/// How many tiles there is still time for, judged by how long the last ones took.
+struct Pace {
+    start: Instant,
+    last: Instant,
+}
+
+impl Pace {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self { start: now, last: now }
+    }
+
+    fn next(&mut self, done: usize) -> usize {
+        let now = Instant::now();
+        let took = (now - self.last).as_secs_f64();
+        let left = (TIME.as_secs_f64() - (now - self.start).as_secs_f64()).max(0.0);
+        self.last = now;
+        (done as f64 * left / took.max(1e-9)) as usize
     }
 }
 
@@ -105,13 +132,13 @@ impl Uploads {
         if self.waiting.is_empty() {
             return false;
         }
-        let start = Instant::now();
+        let mut pace = Pace::begin();
         let visible = Visible::new(map, rect, document.extent());
         self.waiting.drain(
             |tile| visible.contains(tile),
             |plane, group| {
                 hand_over(viewport, document, plane, group, columns);
-                start.elapsed() < TIME
+                pace.next(group.len())
             },
         );
         !self.waiting.is_empty()
@@ -171,10 +198,10 @@ mod tests {
             frames += 1;
             let mut groups = 0;
             waiting.drain(sees, |plane, group| {
-                assert!(!group.is_empty() && group.len() <= GROUP);
+                assert!(!group.is_empty() && group.len() <= 32);
                 sent.extend(group.iter().map(|tile| (plane, *tile)));
                 groups += 1;
-                groups < 3
+                if groups < 3 { 32 } else { 0 }
             });
         }
         assert!(frames > 5, "{frames}");
