@@ -137,7 +137,7 @@ impl Gpu {
         self.next_preview = Some(preview);
     }
 
-    /// True while a better pipeline is being made for a view that was painted.
+    /// True while better pipelines are being made.
     pub fn is_making_pipelines(&mut self) -> bool {
         self.pipelines.is_making()
     }
@@ -176,7 +176,7 @@ impl Gpu {
         let offset = self.next_view * STRIDE;
         self.next_view = (self.next_view + 1) % VIEWS;
         queue.write_buffer(&self.numbers, u64::from(offset), bytemuck::bytes_of(&uniform));
-        Ready { offset, pipeline: self.pipelines.get(uniform.variant()) }
+        Ready { offset, pipeline: self.pipelines.get(uniform.variant()).clone() }
     }
 
     pub fn draw(&self, pass: &mut wgpu::RenderPass<'static>, ready: &Ready) {

@@ -1,31 +1,26 @@
 //! The pipelines that paint the canvas, one for each kind of view.
 //!
-//! A driver takes up to some 20 ms to make one, which the window never waits for: the pipeline that can paint every view
-//! is made at the start, and the one that does no more than a view needs takes over when a thread has made it.
+//! A driver takes up to some 20 ms to make one, and a window that first sees a kind of view must not wait for it: the
+//! pipeline that can paint every view is made at the start, and a thread makes those that do no more than a view needs.
 
 use super::gpu::caught;
 use super::uniform::Variant;
 use crate::base::background::stand_back;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use eframe::wgpu;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Paints what any view has, and takes longest.
 const GENERAL: Variant = Variant { taps: 3, masked: true, previewed: true, outlined: true };
 
 /// See the module.
 pub struct Pipelines {
-    maker: Arc<Maker>,
     general: wgpu::RenderPipeline,
-    /// Those that were asked for: `None` while one is being made, or if the graphics card has refused it.
-    own: BTreeMap<Variant, Option<wgpu::RenderPipeline>>,
-    making: usize,
-    outbox: Sender<Made>,
-    made: Receiver<Made>,
+    own: BTreeMap<Variant, wgpu::RenderPipeline>,
+    made: Receiver<(Variant, wgpu::RenderPipeline)>,
+    /// The thread may still make more.
+    making: bool,
 }
-
-type Made = (Variant, Option<wgpu::RenderPipeline>);
 
 impl Pipelines {
     /// For views drawn with `layout` into a target of this format.
@@ -34,45 +29,45 @@ impl Pipelines {
         let maker = Maker { device: device.clone(), module, layout: layout.clone(), format };
         let general = maker.make(GENERAL);
         let (outbox, made) = bounded(Variant::COUNT);
-        Self { maker: Arc::new(maker), general, own: BTreeMap::new(), making: 0, outbox, made }
-    }
-
-    /// The best that there is for such a view; if that is the general one, a better one is asked for. Never waits.
-    pub fn get(&mut self, variant: Variant) -> wgpu::RenderPipeline {
-        self.collect();
-        if !self.own.contains_key(&variant) {
-            let own = if variant == GENERAL { Some(self.general.clone()) } else { self.order(variant) };
-            self.own.insert(variant, own);
+        let make_all = move || {
+            stand_back();
+            for variant in Variant::all().filter(|variant| *variant != GENERAL) {
+                if let Some(pipeline) = caught(&maker.device, || maker.make(variant))
+                    && outbox.send((variant, pipeline)).is_err()
+                {
+                    // The canvas is gone.
+                    return;
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("danqing-pipelines".into()).spawn(make_all) {
+            tracing::warn!(%error, "no thread to make pipelines; the general one paints");
         }
-        self.own.get(&variant).and_then(Option::as_ref).unwrap_or(&self.general).clone()
+        Self { general, own: BTreeMap::new(), made, making: true }
     }
 
-    /// True while a better one is being made for a view that was painted.
+    /// The best that there is for such a view; never waits.
+    pub fn get(&mut self, variant: Variant) -> &wgpu::RenderPipeline {
+        self.collect();
+        self.own.get(&variant).unwrap_or(&self.general)
+    }
+
+    /// True while views may still get better ones.
     pub fn is_making(&mut self) -> bool {
         self.collect();
-        self.making > 0
+        self.making
     }
 
     fn collect(&mut self) {
-        for (variant, pipeline) in self.made.try_iter() {
-            self.making = self.making.saturating_sub(1);
-            self.own.insert(variant, pipeline);
+        while self.making {
+            match self.made.try_recv() {
+                Ok((variant, pipeline)) => {
+                    self.own.insert(variant, pipeline);
+                }
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => self.making = false,
+            }
         }
-    }
-
-    fn order(&mut self, variant: Variant) -> Option<wgpu::RenderPipeline> {
-        let (maker, outbox) = (Arc::clone(&self.maker), self.outbox.clone());
-        let make = move || {
-            stand_back();
-            let pipeline = caught(&maker.device, || maker.make(variant));
-            // Nobody may be there to take it any more.
-            let _ = outbox.send((variant, pipeline));
-        };
-        match std::thread::Builder::new().name("danqing-pipeline".into()).spawn(make) {
-            Ok(_) => self.making += 1,
-            Err(error) => tracing::warn!(%error, "no thread to make a pipeline; the general one paints"),
-        }
-        None
     }
 }
 

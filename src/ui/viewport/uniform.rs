@@ -130,6 +130,15 @@ pub struct Variant {
 impl Variant {
     /// How many there are.
     pub const COUNT: usize = 3 * 2 * 2 * 2;
+
+    /// Those that a window needs first come first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(|k| {
+            let (taps, flags) = (k % 3, k / 3);
+            let flag = |bit: usize| flags >> bit & 1 == 1;
+            Self { taps: 3 - taps as u8, masked: flag(0), previewed: flag(1), outlined: flag(2) }
+        })
+    }
 }
 
 impl Uniform {
@@ -183,6 +192,14 @@ mod tests {
             assert!((1.0 - 1e-5..=2.0).contains(&width), "{k}: {width}");
         }
         assert_eq!(footprint(1e-9), (6, 2.0));
+    }
+
+    #[test]
+    fn there_is_each_variant_once() {
+        let all: std::collections::BTreeSet<Variant> = Variant::all().collect();
+        assert_eq!(all.len(), Variant::COUNT);
+        assert!(all.iter().all(|variant| (1..=3).contains(&variant.taps)));
+        assert_eq!(Variant::all().next().map(|first| (first.taps, first.masked)), Some((3, false)));
     }
 
     #[test]
