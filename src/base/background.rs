@@ -4,7 +4,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::any::Any;
 use std::sync::OnceLock;
 
-/// By how much the thread's niceness grows: with both of two processors busy, it gets a third of what the window may have.
+/// By how much nicer than the program it is: where processors are short, it gets a third of what the window may have.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 /// Values that may wait to go; more go where they are.
@@ -17,10 +17,15 @@ type Anything = Box<dyn Any + Send>;
 pub fn stand_back() {
     #[cfg(target_os = "linux")]
     {
-        // Of a process only the calling thread is meant: Linux keeps the niceness of each for itself.
         use rustix::process::{getpriority_process, setpriority_process};
-        let set = getpriority_process(None).and_then(|nice| setpriority_process(None, nice + NICER));
-        if let Err(error) = set {
+        // Threads are born as nice as the one that starts them. The pool that the engine works with is started by whoever
+        // needs it first, and must not be.
+        rayon::current_num_threads();
+        static OWN: OnceLock<i32> = OnceLock::new();
+        // The first to come here has not stood back yet. Of a process only the calling thread is meant: Linux keeps the
+        // niceness of each for itself.
+        let own = *OWN.get_or_init(|| getpriority_process(None).unwrap_or(0));
+        if let Err(error) = setpriority_process(None, own + NICER) {
             tracing::debug!(%error, "the thread keeps its priority");
         }
     }
@@ -80,9 +85,15 @@ mod tests {
         let before = nice();
         let other = std::thread::spawn(move || {
             stand_back();
-            nice()
+            let heir = std::thread::spawn(move || {
+                stand_back();
+                nice()
+            });
+            (nice(), heir.join().unwrap(), rayon::broadcast(|_| nice()))
         });
-        assert_eq!(other.join().unwrap(), (before + NICER).min(19));
+        let (own, heir, pool) = other.join().unwrap();
+        assert_eq!((own, heir), ((before + NICER).min(19), own));
+        assert!(pool.into_iter().all(|pool| pool == before));
         assert_eq!(nice(), before);
     }
 }
