@@ -10,8 +10,11 @@ use danqing::jobs::fake::fake_family;
 use danqing::recipe::FamilyInfo;
 use danqing::ui::icons::{self, Icon};
 use danqing::ui::{Shell, prepare};
+use eframe::egui_wgpu::RendererOptions;
+use egui::{Event, Key, Modifiers, pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use image::RgbaImage;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,7 +30,10 @@ fn open(settings: &str, make: impl Fn() -> FakeGenerator + Send + 'static) -> (W
     let family = FamilyInfo { native: Extent::new(256, 256), title: "Xiaotu", ..fake_family() };
     let setup = common::setup(folder.path(), vec![("小图", family)], make);
     let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(prepare);
-    let window = builder.with_render_cursor(false).wgpu().build_ui_state(common::frames(setup), None);
+    let card = create_render_state(default_wgpu_setup(), RendererOptions::PREDICTABLE);
+    let frames = common::frames_on(Some(card.clone()), setup);
+    let builder = builder.with_render_cursor(false).renderer(WgpuTestRenderer::from_render_state(card));
+    let window = builder.build_ui_state(frames, None);
     (window, folder)
 }
 
@@ -79,16 +85,47 @@ fn the_empty_desk_in_both_shades() {
     }
 }
 
+/// A window in which a batch of three is done.
+fn painted(settings: &str, button: &str) -> (Window, tempfile::TempDir) {
+    // Slow enough that no step's preview is passed over.
+    let slow = || FakeGenerator::new().with_delay(Duration::from_millis(20));
+    let (mut window, folder) = open(settings, slow);
+    window.get_by_role_and_label(egui::Role::Button, button).click();
+    window.run_steps(4);
+    settle(&mut window);
+    (window, folder)
+}
+
 #[test]
 fn a_finished_batch() {
     let settings = r#"{"prompt": "飞流直下三千尺，油画", "batch": 3, "seed": {"value": 7, "kept": true}}"#;
-    // Slow enough that no step's preview is passed over.
-    let slow = || FakeGenerator::new().with_delay(std::time::Duration::from_millis(20));
-    let (mut window, _folder) = open(settings, slow);
-    window.get_by_role_and_label(egui::Role::Button, "作画").click();
-    window.run_steps(4);
-    settle(&mut window);
+    let (mut window, _folder) = painted(settings, "作画");
     compare(&mut window, "batch");
+}
+
+#[test]
+fn a_mask_over_a_picture() {
+    let settings = r#"{"shade": "light", "language": "en", "prompt": "飞流直下三千尺，油画", "batch": 3,
+        "seed": {"value": 7, "kept": true}}"#;
+    let (mut window, _folder) = painted(settings, "Paint");
+    let place = |x: f32| pos2(690.0 + x, 330.0 + 40.0 * (x / 60.0).sin());
+    let button = |pressed, pos| Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    window.event(Event::PointerMoved(place(0.0)));
+    window.run_steps(2);
+    window.event(button(true, place(0.0)));
+    for at in 1..=40 {
+        window.event(Event::PointerMoved(place(at as f32 * 4.0)));
+        window.step();
+    }
+    window.event(button(false, place(160.0)));
+    window.event(Event::PointerMoved(pos2(1140.0, 300.0)));
+    window.run_steps(20);
+    compare(&mut window, "mask");
 }
 
 #[test]
@@ -102,6 +139,42 @@ fn a_problem() {
     window.get_by_label("详情").click();
     window.run_steps(4);
     compare(&mut window, "problem");
+}
+
+fn press(window: &mut Window, key: Key, modifiers: Modifiers) {
+    window.key_press_modifiers(modifiers, key);
+    window.run_steps(4);
+}
+
+/// Opens the palette and writes into it.
+fn look_for(window: &mut Window, words: &str) {
+    press(window, Key::K, Modifiers::COMMAND);
+    window.event(Event::Text(words.into()));
+    window.run_steps(4);
+}
+
+#[test]
+fn the_palette_in_both_shades() {
+    for (shade, language, words) in [("dark", "zh-CN", "mb"), ("light", "en", "layer")] {
+        let settings = format!(r#"{{"shade": "{shade}", "language": "{language}"}}"#);
+        let (mut window, _folder) = open(&settings, FakeGenerator::new);
+        window.run_steps(4);
+        look_for(&mut window, words);
+        compare(&mut window, &format!("palette-{shade}"));
+    }
+}
+
+#[test]
+fn cards_that_the_palette_opens() {
+    for (shade, words, name) in [("light", "快捷键", "shortcuts"), ("dark", "关于", "about")] {
+        let settings = format!(r#"{{"shade": "{shade}", "language": "zh-CN"}}"#);
+        let (mut window, _folder) = open(&settings, FakeGenerator::new);
+        window.run_steps(4);
+        look_for(&mut window, words);
+        press(&mut window, Key::Enter, Modifiers::NONE);
+        window.run_steps(20);
+        compare(&mut window, name);
+    }
 }
 
 /// Every sign at 16 and 18 points, in both shades, on an ordinary and on a fine screen.

@@ -2,7 +2,7 @@
 
 use super::icons::Icon;
 use super::textures::Textures;
-use super::theme::{GRID, RADIUS, SMALL, tokens};
+use super::theme::{CONTROL, GRID, RADIUS, SMALL, tokens};
 use super::widgets::{heading, icon_button_sized, menu_sign, tip, tip_text};
 use crate::app::desk_commands::LayerChange;
 use crate::app::{Command, State};
@@ -11,12 +11,14 @@ use crate::canvas::Layer;
 use crate::imaging::BlendMode;
 use crate::words::{text, text_with};
 use egui::{
-    Align, ComboBox, CornerRadius, Id, Image, Layout, Rect, Role, ScrollArea, Sense, Slider, Stroke, StrokeKind,
-    TextEdit, Ui, UiBuilder, Vec2, WidgetInfo, load::SizedTexture, vec2,
+    Align, ComboBox, CornerRadius, DragValue, Id, Image, Layout, Rect, Role, ScrollArea, Sense, Slider, Stroke,
+    StrokeKind, TextEdit, Ui, UiBuilder, Vec2, WidgetInfo, load::SizedTexture, vec2,
 };
 
 /// Height of a layer's row.
 const ROW: f32 = 6.0 * GRID;
+/// Width of the opacity in figures.
+const NUMBER: f32 = 7.5 * GRID;
 
 /// What the panel remembers between frames.
 #[derive(Debug, Default)]
@@ -80,10 +82,19 @@ impl LayersPanel {
             tip_text(response.response.accessible_name(label), &text(language, "tip-blend"), None);
             let (id, opacity) = self.opacity.unwrap_or((layer.id, layer.opacity));
             let mut percent = opacity * 100.0;
-            ui.spacing_mut().slider_width = (ui.available_width() - 8.5 * GRID).max(3.0 * GRID);
-            ui.spacing_mut().interact_size.y = 2.25 * GRID;
-            let slider = Slider::new(&mut percent, 0.0..=100.0).fixed_decimals(0).suffix("%");
-            let slider = ui.add(slider).accessible_name(text(language, "label-opacity"));
+            let words = text(language, "label-opacity");
+            // The slider and its number beside each other: egui's own pair does not keep to the middle of the row.
+            let wide = NUMBER + ui.spacing().item_spacing.x;
+            ui.spacing_mut().slider_width = (ui.available_width() - wide).max(3.0 * GRID);
+            let slider = ui.scope(|ui| {
+                // The knob's size follows the height of a control.
+                ui.spacing_mut().interact_size.y = 2.25 * GRID;
+                ui.add(Slider::new(&mut percent, 0.0..=100.0).show_value(false)).accessible_name(words.clone())
+            });
+            let number = DragValue::new(&mut percent).range(0.0..=100.0).speed(0.5).fixed_decimals(0).suffix("%");
+            let number = number.update_while_editing(false);
+            let number = ui.add_sized([NUMBER, CONTROL], number).accessible_name(words);
+            let slider = slider.inner | number;
             if slider.dragged() {
                 self.opacity = Some((id, percent / 100.0));
             }

@@ -7,6 +7,7 @@ use crate::app::commands::Index;
 use crate::app::{Command, State};
 use crate::words::{Language, text};
 use egui::{Align2, Context, Event, EventFilter, Frame, Id, Key, Margin, Modal, Role, ScrollArea, TextEdit, Ui, vec2};
+use std::cmp::Reverse;
 
 const WIDTH: f32 = 70.0 * GRID;
 /// Rows that are shown at once.
@@ -74,10 +75,8 @@ impl Palette {
         }
         let Some((_, index)) = &self.index else { return false };
         let mut hits = index.search(&self.query, &self.recent);
-        if self.query.trim().is_empty() {
-            // What can be done now comes first, as long as nothing is searched for.
-            hits.sort_by_key(|hit| !(hit.entry.enabled)(state));
-        }
+        // Among those that fit equally well (without letters: all), what can be done now comes first.
+        hits.sort_by_key(|hit| (Reverse(hit.rank), !(hit.entry.enabled)(state)));
         let last = hits.len().saturating_sub(1);
         self.chosen = self.chosen.min(last).saturating_add_signed(keys.step).min(last);
         ui.add_space(4.0);

@@ -133,7 +133,7 @@ fn brush(ui: &mut Ui, language: Language, tight: bool, brush: &mut Brush) {
     let slider = ui.add(slider).accessible_name(words.clone());
     tip_text(slider, &text(language, "tip-brush-size"), None);
     let value = DragValue::new(&mut size).range(Brush::DIAMETERS).speed(0.5).fixed_decimals(0).suffix(" px");
-    ui.add_sized([6.5 * GRID, CONTROL - 4.0], value).accessible_name(words);
+    ui.add_sized([6.5 * GRID, CONTROL], value).accessible_name(words);
     brush.diameter = size;
     percent(ui, language, "label-hardness", "tip-hardness", &mut brush.hardness);
     let opacity = ("label-brush-opacity", "tip-brush-opacity");
@@ -176,7 +176,7 @@ fn number<N: Numeric>(
     let words = text(language, label);
     name(ui, &words);
     let value = DragValue::new(value).range(least..=most).speed(0.5).fixed_decimals(0).suffix(unit);
-    let value = ui.add_sized([5.5 * GRID, CONTROL - 4.0], value).accessible_name(words);
+    let value = ui.add_sized([5.5 * GRID, CONTROL], value).accessible_name(words);
     tip_text(value, &text(language, tip), None);
 }
 

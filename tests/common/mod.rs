@@ -15,6 +15,7 @@ use danqing::jobs::fake::fake_family;
 use danqing::recipe::{DeviceLister, FamilyInfo, Recipe};
 use danqing::ui::{Setup, Shell, prepare};
 use danqing::words::{Language, text};
+use eframe::egui_wgpu::RenderState;
 use egui::{Event, Key, Modifiers, PointerButton, Pos2, Role, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -67,9 +68,14 @@ pub fn setup(
 
 /// What a harness calls in each frame.
 pub fn frames(setup: Setup) -> impl FnMut(&mut egui::Ui, &mut Option<Shell>) {
+    frames_on(None, setup)
+}
+
+/// The same with a graphics card for the canvas.
+pub fn frames_on(card: Option<RenderState>, setup: Setup) -> impl FnMut(&mut egui::Ui, &mut Option<Shell>) {
     let mut setup = Some(setup);
     move |ui, shell| {
-        let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), None, setup.take().unwrap()));
+        let shell = shell.get_or_insert_with(|| Shell::new(ui.ctx(), card.as_ref(), setup.take().unwrap()));
         shell.logic(ui.ctx());
         shell.show(ui);
     }
