@@ -4,6 +4,7 @@
 use super::device::{self, Opened};
 use super::interrupt::Interrupt;
 use super::kernels::Isa;
+use super::kernels::attention;
 use super::kernels::packed::{self, Epilogue, Input, Out, PackedWeights, Precision as Products, Quantised, Spec};
 use super::nets::Params;
 use super::nets::native::{Format, Scheme};
@@ -294,7 +295,12 @@ impl Bench<'_> {
     fn shares(&mut self, profile: &Profile, scheme: Scheme, precision: Precision, whole: f64) {
         let runs = self.options.repeats.max(1) as f64;
         let peak = |precision| self.report.figure(Measure::Peak, precision).map(|figure| figure.greatest);
-        let (products, scores) = (peak(of_products(scheme.products)), peak(of_activations(scheme)));
+        let products = peak(of_products(scheme.products));
+        let values = peak(of_activations(scheme));
+        // Scores may be products of bytes where the sums of values are not; each is half of the arithmetic.
+        let in_bytes = scheme.attention() == attention::Precision::Bytes;
+        let scores = if in_bytes { products } else { values };
+        let attention = scores.zip(values).map(|(scores, values)| 2.0 / (1.0 / scores + 1.0 / values));
         let mut other = whole;
         let mut shares = Vec::new();
         for (kind, spent) in profile.spent() {
@@ -302,7 +308,7 @@ impl Bench<'_> {
             other -= seconds;
             let gflops = (spent.operations > 0.0 && spent.time > Duration::ZERO)
                 .then(|| spent.operations / spent.time.as_secs_f64() / 1e9);
-            let peak = if kind == Kind::Attention { scores } else { products };
+            let peak = if kind == Kind::Attention { attention } else { products };
             shares.push(Share {
                 precision,
                 kind: kind.name().to_owned(),

@@ -48,11 +48,15 @@ impl Scheme {
         Self { products, ..self }
     }
 
-    fn attention(self) -> attention::Precision {
-        match self.activations {
-            Format::Bf16 => attention::Precision::Bf16,
-            Format::F32 | Format::Bytes => attention::Precision::F32,
-        }
+    /// What attention computes in. Values stay in bf16 where products are in bytes: a weight below 1/510 of the greatest would be lost in a byte, and
+    /// thousands of keys may have such weights.
+    pub fn attention(self) -> attention::Precision {
+        let wanted = match (self.activations, self.products) {
+            (Format::Bf16, Precision::Int8) => attention::Precision::Bytes,
+            (Format::Bf16, _) => attention::Precision::Bf16,
+            (Format::F32 | Format::Bytes, _) => attention::Precision::F32,
+        };
+        wanted.settle(self.isa).1
     }
 }
 

@@ -11,8 +11,6 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-mod bytes;
-#[cfg(target_arch = "x86_64")]
 mod moves;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -46,19 +44,18 @@ pub enum Precision {
     /// q, k, v and the weights in bf16: needs AVX-512 with BF16 and VNNI, or NEON with BF16; elsewhere f32 is used.
     Bf16,
     /// q and k in bytes (a scale for each query, and one for each tile of keys, from which the mean of all keys was
-    /// taken away: Zhang et al. 2024, SageAttention); v and the weights in bf16. Needs AVX-512 with BF16 and VNNI.
+    /// taken away: Zhang et al. 2024, SageAttention); v and the weights in bf16. Needs AVX-512 with BF16 and VNNI;
+    /// NEON uses bf16 instead, the rest f32.
     Bytes,
-    /// v (a unit for each channel) and the weights (0…255) in bytes too: the fastest and the roughest. Needs the same.
-    AllBytes,
 }
 
 impl Precision {
     /// What the processor can do of what is asked for.
-    fn settle(self, isa: Isa) -> (Isa, Self) {
+    pub fn settle(self, isa: Isa) -> (Isa, Self) {
         let isa = isa.or_best();
         let can = match (isa, self) {
             (Isa::Avx512 { bf16: true, vnni: true }, asked) => asked,
-            (Isa::Neon { bf16: true, .. }, Self::Bf16 | Self::Bytes | Self::AllBytes) => Self::Bf16,
+            (Isa::Neon { bf16: true, .. }, Self::Bf16 | Self::Bytes) => Self::Bf16,
             _ => Self::F32,
         };
         (isa, can)
@@ -69,7 +66,6 @@ impl Precision {
         match self {
             Self::F32 => 1,
             Self::Bf16 | Self::Bytes => 2,
-            Self::AllBytes => 4,
         }
     }
 
@@ -78,7 +74,7 @@ impl Precision {
         match self {
             Self::F32 => width,
             Self::Bf16 => width.div_ceil(2),
-            Self::Bytes | Self::AllBytes => width.div_ceil(4),
+            Self::Bytes => width.div_ceil(4),
         }
     }
 
@@ -158,17 +154,7 @@ pub fn attention(
             let at = (q.first + (b * queries + first) * q.stride + head * width, q.stride);
             let packed = &mut scratch.q[..kv.precision.key_words(width) * lanes];
             pack::pack_queries((packed, &mut scratch.q_scale), q.data, at, (rows, lanes, width), tiles);
-            #[cfg(target_arch = "x86_64")]
-            if kv.precision == Precision::AllBytes {
-                // SAFETY: `Precision::settle` gives bytes only where the processor has all of `Isa::Avx512Bf16`.
-                #[allow(unsafe_code)]
-                if !unsafe { bytes::block_of_queries(scratch, kv, (b, head), (first, lanes), causal, stop) } {
-                    return;
-                }
-            }
-            if kv.precision != Precision::AllBytes
-                && !block_of_queries(scratch, kv, tiles, (b, head), (first, lanes), causal, stop)
-            {
+            if !block_of_queries(scratch, kv, tiles, (b, head), (first, lanes), causal, stop) {
                 return;
             }
             let at = ((b * queries + first) * channels + head * width, channels);
@@ -306,7 +292,7 @@ fn move_reference(
             let word = &mut row[lane];
             *word = match precision {
                 Precision::F32 => (f32::from_bits(*word) * factor).to_bits(),
-                Precision::Bf16 | Precision::Bytes | Precision::AllBytes => {
+                Precision::Bf16 | Precision::Bytes => {
                     let half = |bits: u32| crate::engine::kernels::element::round16(f32::from_bits(bits) * factor);
                     u32::from(half(*word << 16)) | u32::from(half(*word & 0xFFFF_0000)) << 16
                 }

@@ -35,8 +35,6 @@ pub struct PackedKv {
     pub(super) keys: Vec<u32>,
     /// [batch, heads, tiles], of keys in bytes only.
     pub(super) headers: Vec<Header>,
-    /// [batch, heads, width], unit and mean of a channel of the values in bytes.
-    pub(super) channels: Vec<(f32, f32)>,
     /// [batch, heads, value tiles, tiles·KEY_TILE / numbers in a word, VALUE_TILE]
     pub(super) values: Vec<u32>,
 }
@@ -71,14 +69,11 @@ impl PackedKv {
             .map(|b| (0..keys as u32).filter(|j| hidden.is_none_or(|h| !h[b * keys + *j as usize])).collect())
             .collect();
         let most = kept.iter().map(Vec::len).max().unwrap_or(0);
-        // Even, so that keys come in fours.
-        let tiles = most.div_ceil(KEY_TILE).next_multiple_of(2);
+        let tiles = most.div_ceil(KEY_TILE);
         let key_size = tiles * KEY_TILE * precision.key_words(width);
         let value_size = precision.value_size(tiles, width);
-        let in_bytes = matches!(precision, Precision::Bytes | Precision::AllBytes);
-        let channels = if precision == Precision::AllBytes { batch * heads * width } else { 0 };
+        let in_bytes = precision == Precision::Bytes;
         let mut packed = Self {
-            channels: vec![(0.0, 0.0); channels],
             shape,
             isa,
             precision,
@@ -92,11 +87,8 @@ impl PackedKv {
             let (kept, keys_out, values_out) = (&packed.kept, &mut packed.keys, &mut packed.values);
             let mut headers: Vec<&mut [Header]> = packed.headers.chunks_mut(tiles).collect();
             headers.resize_with(batch * heads, Default::default);
-            let mut channels: Vec<&mut [(f32, f32)]> = packed.channels.chunks_mut(width).collect();
-            channels.resize_with(batch * heads, Default::default);
-            let outs =
-                keys_out.par_chunks_mut(key_size).zip(values_out.par_chunks_mut(value_size)).zip(headers).zip(channels);
-            outs.enumerate().for_each(|(i, (((keys_out, values_out), headers), channels))| {
+            let outs = keys_out.par_chunks_mut(key_size).zip(values_out.par_chunks_mut(value_size)).zip(headers);
+            outs.enumerate().for_each(|(i, ((keys_out, values_out), headers))| {
                 let (b, head) = (i / heads, i % heads);
                 let from = |x: Rows<'_>| (x.first + b * keys * x.stride + head * width, x.stride);
                 let keys_of = (from(k), &kept[b][..], width);
@@ -110,8 +102,8 @@ impl PackedKv {
                             Data::Bf16(x) => pack_keys((keys_out, headers), x, keys_of, precision),
                         }
                         match v.data {
-                            Data::F32(x) => pack_values((values_out, channels), x, values_of, precision),
-                            Data::Bf16(x) => pack_values((values_out, channels), x, values_of, precision),
+                            Data::F32(x) => pack_values(values_out, x, values_of, precision),
+                            Data::Bf16(x) => pack_values(values_out, x, values_of, precision),
                         }
                     },
                 );
@@ -144,7 +136,7 @@ fn pack_keys<E: Float>(
     ((first, stride), kept, width): ((usize, usize), &[u32], usize),
     precision: Precision,
 ) {
-    if matches!(precision, Precision::Bytes | Precision::AllBytes) {
+    if precision == Precision::Bytes {
         return pack_bytes((out, headers), x, ((first, stride), kept, width));
     }
     let words = precision.key_words(width);
@@ -223,14 +215,11 @@ fn pack_bytes<E: Float>(
 
 #[inline(always)]
 fn pack_values<E: Float>(
-    (out, channels): (&mut [u32], &mut [(f32, f32)]),
+    out: &mut [u32],
     x: &[E],
     ((first, stride), kept, width): ((usize, usize), &[u32], usize),
     precision: Precision,
 ) {
-    if precision == Precision::AllBytes {
-        return pack_value_bytes((out, channels), x, ((first, stride), kept, width));
-    }
     let tiles = width.div_ceil(VALUE_TILE);
     let panel = out.len() / tiles;
     let row = |j: u32| &x[first + j as usize * stride..][..width];
@@ -242,47 +231,6 @@ fn pack_values<E: Float>(
             line.iter_mut().zip(a).for_each(|(o, a)| *o = a.to_f32().to_bits());
         } else {
             line.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (a, b))| *o = pair(*a, *b));
-        }
-        for (t, part) in line.chunks(VALUE_TILE).enumerate() {
-            out[t * panel + word * VALUE_TILE..][..part.len()].copy_from_slice(part);
-        }
-    }
-}
-
-/// Values less the mean of their channel in bytes, with a unit for each channel; four keys to a word.
-#[inline(always)]
-fn pack_value_bytes<E: Float>(
-    (out, channels): (&mut [u32], &mut [(f32, f32)]),
-    x: &[E],
-    ((first, stride), kept, width): ((usize, usize), &[u32], usize),
-) {
-    let row = |j: u32| &x[first + j as usize * stride..][..width];
-    let mut mean = vec![0.0f32; width];
-    for &j in kept {
-        mean.iter_mut().zip(row(j)).for_each(|(m, v)| *m += v.to_f32());
-    }
-    mean.iter_mut().for_each(|m| *m /= kept.len() as f32);
-    // As in `pack_bytes`: by the bits, which keep NaN.
-    let mut most = vec![0u32; width];
-    for &j in kept {
-        for ((most, v), m) in most.iter_mut().zip(row(j)).zip(&mean) {
-            *most = (*most).max((v.to_f32() - m).to_bits() & 0x7FFF_FFFF);
-        }
-    }
-    let most: Vec<f32> = most.into_iter().map(f32::from_bits).collect();
-    let inverse: Vec<f32> = most.iter().map(|&m| if m > 1e-30 { 127.0 / m } else { 0.0 }).collect();
-    for ((channel, mean), most) in channels.iter_mut().zip(&mean).zip(&most) {
-        *channel = (most / 127.0, *mean);
-    }
-    let panel = out.len() / width.div_ceil(VALUE_TILE);
-    let mut line = vec![0u32; width];
-    for (word, js) in kept.chunks(4).enumerate() {
-        line.fill(0);
-        for (i, &j) in js.iter().enumerate() {
-            const SHIFT: f32 = 12_582_912.0;
-            for (((o, v), m), inverse) in line.iter_mut().zip(row(j)).zip(&mean).zip(&inverse) {
-                *o |= (((v.to_f32() - m) * inverse + SHIFT).to_bits() & 255) << (8 * i);
-            }
         }
         for (t, part) in line.chunks(VALUE_TILE).enumerate() {
             out[t * panel + word * VALUE_TILE..][..part.len()].copy_from_slice(part);
@@ -305,9 +253,7 @@ pub(super) fn pack_queries(
         #[allow(unsafe_code)]
         return unsafe {
             match tiles.precision {
-                Precision::Bytes | Precision::AllBytes => {
-                    super::moves::pack_bytes((out, scale), x, at, (rows, lanes, width))
-                }
+                Precision::Bytes => super::moves::pack_bytes((out, scale), x, at, (rows, lanes, width)),
                 _ => super::moves::pack_queries(out, x, at, (rows, lanes, width), tiles.precision),
             }
         };

@@ -67,7 +67,6 @@ fn paths() -> Vec<(Isa, Precision, f32)> {
     if ALL.is_available() {
         paths.push((ALL, Precision::Bf16, 1e-2));
         paths.push((ALL, Precision::Bytes, 3e-2));
-        paths.push((ALL, Precision::AllBytes, 4e-2));
     }
     if ALL_OF_NEON.is_available() {
         paths.push((ALL_OF_NEON, Precision::Bf16, 1e-2));

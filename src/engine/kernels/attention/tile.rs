@@ -148,7 +148,7 @@ impl Tiles {
                     #[allow(unsafe_code)]
                     return unsafe { scores_avx2(panel, q, p, lanes, s, (seen, unit)) };
                 }
-                (Precision::Bytes | Precision::AllBytes, _, _) => unreachable!("keys in bytes have headers"),
+                (Precision::Bytes, _, _) => unreachable!("keys in bytes have headers"),
                 (Precision::F32, Isa::Portable | Isa::Neon { .. }, _) => {}
             }
         }
@@ -177,7 +177,7 @@ impl Tiles {
         {
             let (v, p_, o) = (panel.as_ptr(), p.as_ptr(), out.as_mut_ptr());
             match (self.precision, self.isa) {
-                (Precision::Bf16 | Precision::Bytes | Precision::AllBytes, _) => {
+                (Precision::Bf16 | Precision::Bytes, _) => {
                     return by_vectors!(lanes, pairs::weigh(VALUE_TILE), (v, p_, depth, o));
                 }
                 (Precision::F32, Isa::Avx512 { .. }) => {
