@@ -41,6 +41,8 @@ fn one_leafs_through_a_batch_on_the_canvas_without_a_step_of_the_history() {
         window.click(words);
         window.settle();
         assert_eq!(window.picture(), pictures[shown]);
+        // The timeline is that of the picture on the canvas.
+        assert_eq!(window.state().told_of().unwrap().id, window.painting(shown).id);
         assert!(window.sees(&format!("第 {} 幅，共 3 幅", shown + 1)));
         assert_eq!((window.layers(), window.steps()), (1, vec!["edit-paint"]));
     }

@@ -122,10 +122,11 @@ pub(super) fn land(state: &mut State) -> bool {
 
 /// Lays a picture on the document that is on the desk; gives its layer.
 pub(super) fn lay_plainly(state: &mut State, landing: Landing) -> Result<LayerId, Problem> {
-    let Landing { name, pixels, fills, texts, .. } = landing;
+    let Landing { id, name, pixels, fills, texts, .. } = landing;
     let step = if fills { "edit-paint" } else { "edit-repaint" };
     let layer = state.desk.lay(step, &name, pixels, fills)?;
     state.desk.paper.texts = texts;
+    state.landed = Some(id);
     Ok(layer)
 }
 

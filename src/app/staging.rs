@@ -159,6 +159,7 @@ pub(super) fn land(state: &mut State, landing: Landing) -> Result<(), Problem> {
             Some(laid) => {
                 state.desk.exchange(laid.layer, &landing)?;
                 state.desk.paper.texts = landing.texts;
+                state.landed = Some(landing.id);
                 laid.layer
             }
             // Something was done to the document: it keeps what it has.

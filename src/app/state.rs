@@ -287,6 +287,8 @@ pub struct State {
     pub forming: Option<Forming>,
     /// The newest first.
     pub paintings: VecDeque<Painting>,
+    /// The painting that came onto the canvas last.
+    pub landed: Option<ImageId>,
     /// The painting whose file's name is being asked for; it is saved even if it leaves the strip meanwhile.
     pub asked: Option<Painting>,
     pub view: View,
@@ -344,6 +346,7 @@ impl State {
             ledger: Ledger::default(),
             forming: None,
             paintings: VecDeque::new(),
+            landed: None,
             asked: None,
             view: View::Easel,
             layout: settings.layout.checked(),
@@ -374,6 +377,13 @@ impl State {
             View::Painting(id) => self.painting(id),
             View::Easel | View::Gallery => None,
         }
+    }
+
+    /// The painting whose making is told under the canvas: the one that is looked at, else the one that came onto the
+    /// canvas last, else the newest.
+    pub fn told_of(&self) -> Option<&Painting> {
+        let landed = || self.landed.and_then(|id| self.painting(id));
+        self.looked_at().or_else(landed).or(self.paintings.front())
     }
 
     /// Seconds until the last step of the running job is done, counted down between the steps.

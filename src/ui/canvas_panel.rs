@@ -275,7 +275,7 @@ impl CanvasPanel {
             Some(((forming.job, forming.serial, glance), place.rect(), place.veil(), preview))
         });
         let looked_back = || {
-            let painting = state.paintings.front()?;
+            let painting = state.told_of()?;
             let place = painting.place.as_ref()?;
             let preview = painting.trail.get(glance?)?;
             Some(((JobId(0), painting.id.0, glance), place.rect(), place.veil(), preview))

@@ -15,12 +15,12 @@ const TILE: f32 = 5.0 * GRID;
 /// Height of the whole.
 pub const HEIGHT: f32 = TILE + 2.0 * GRID;
 
-/// The trail that is shown: of what forms, else of the picture that is looked at.
+/// The trail that is shown: of what forms, else of [`State::told_of`].
 pub fn shown(state: &State) -> Option<&Trail> {
     let forming = state.forming.as_ref().filter(|_| state.looked_at().is_none());
     let trail = match forming {
         Some(forming) => forming.trails.first(),
-        None => state.looked_at().or(state.paintings.front()).map(|painting| &painting.trail),
+        None => state.told_of().map(|painting| &painting.trail),
     };
     trail.filter(|trail| !trail.is_empty())
 }
