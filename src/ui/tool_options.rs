@@ -2,7 +2,7 @@
 
 use super::icons::Icon;
 use super::theme::{CONTROL, GRID, tokens};
-use super::widgets::{icon_button, name, tip, tip_text};
+use super::widgets::{Choice, choices, icon_button, menu_sign, name, tip, tip_text};
 use crate::app::commands::Group;
 use crate::app::{Command, State};
 use crate::canvas::Brush;
@@ -12,6 +12,8 @@ use egui::{Align, ComboBox, DragValue, Id, Layout, ScrollArea, Slider, Ui, emath
 
 /// Height of the row.
 pub const HEIGHT: f32 = 5.5 * GRID;
+/// Width of the two that a tool may work on.
+const TARGETS: f32 = 16.0 * GRID;
 
 pub fn show(ui: &mut Ui, state: &mut State, out: &mut Vec<Command>) {
     let language = state.language;
@@ -74,14 +76,17 @@ fn options(ui: &mut Ui, state: &mut State, language: Language, tight: bool) {
                     let side = 1 + 2 * sampling.reach();
                     format!("{side}×{side}")
                 };
-                ComboBox::from_id_salt("eyedropper").selected_text(named(settings.eyedropper_sampling)).show_ui(
-                    ui,
-                    |ui| {
+                name(ui, &text(language, "label-sampling"));
+                let combo = ComboBox::from_id_salt("eyedropper")
+                    .icon(menu_sign)
+                    .selected_text(named(settings.eyedropper_sampling))
+                    .show_ui(ui, |ui| {
                         for sampling in [Sampling::Point, Sampling::Three, Sampling::Five] {
                             ui.selectable_value(&mut settings.eyedropper_sampling, sampling, named(sampling));
                         }
-                    },
-                );
+                    });
+                let response = combo.response.accessible_name(text(language, "label-sampling"));
+                tip_text(response, &text(language, "tip-sampling"), None);
                 switch(ui, language, "label-all-layers", "tip-all-layers", &mut settings.eyedropper_all_layers);
             }
             _ => {
@@ -186,7 +191,14 @@ fn switch(ui: &mut Ui, language: Language, label: &str, tip: &str, on: &mut bool
 }
 
 fn target(ui: &mut Ui, language: Language, target: &mut Target) {
-    for (value, label) in [(Target::Layer, "label-target-layer"), (Target::Mask, "label-target-mask")] {
-        ui.selectable_value(target, value, text(language, label));
+    let words = [
+        (Target::Layer, text(language, "label-target-layer"), text(language, "tip-target-layer")),
+        (Target::Mask, text(language, "label-target-mask"), text(language, "tip-target-mask")),
+    ];
+    let items =
+        words.each_ref().map(|&(value, ref words, ref tip)| Choice { words, note: "", tip, chosen: value == *target });
+    let chosen = ui.allocate_ui(vec2(TARGETS, CONTROL), |ui| choices(ui, CONTROL, &items)).inner;
+    if let Some((value, ..)) = chosen.and_then(|index| words.get(index)) {
+        *target = *value;
     }
 }
