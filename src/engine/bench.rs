@@ -3,9 +3,8 @@
 
 use super::device::{self, Opened};
 use super::interrupt::Interrupt;
-use super::kernels::Isa;
-use super::kernels::attention;
 use super::kernels::packed::{self, Epilogue, Input, Out, PackedWeights, Precision as Products, Quantised, Spec};
+use super::kernels::{Isa, attention};
 use super::nets::Params;
 use super::nets::native::{Format, Scheme};
 use super::nets::ops::{Pass, Place};

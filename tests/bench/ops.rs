@@ -1,5 +1,4 @@
-//! How far each kind of op of the fast paths is from the reference path, f32 without vector instructions of our own
-//! choosing: `cargo bench --bench ops`.
+//! How far each kind of op of the fast paths is from the reference path (portable, in f32): `cargo bench --bench ops`.
 //!
 //! Sizes are those of Stable Diffusion 1.x at 32×32 latent pixels; activations and weights are normal, weights scaled as
 //! at initialisation. What goes in is rounded to the precision, too (int8: rows of bytes), and what comes out as the
@@ -53,21 +52,22 @@ fn product(geometry: Geometry, k: usize, n: usize, columns: Columns) -> impl Fn(
         let spec = if taps == 1 { Spec::linear(precision, isa, n, k) } else { Spec::conv3x3(precision, isa, n, k) };
         let weights = PackedWeights::from_slice(Spec { columns, ..spec }, &weights);
         let (narrow, mut bytes) = (halves(&x), Quantised::new());
-        let (input, wanted) = match precision {
-            Precision::F32 => (Input::F32(&x), weights.out_columns()),
-            Precision::Bf16 => (Input::Bf16(&narrow), weights.out_columns()),
+        let columns = weights.out_columns();
+        let input = match precision {
+            Precision::F32 => Input::F32(&x),
+            Precision::Bf16 => Input::Bf16(&narrow),
             Precision::Int8 => {
                 bytes.fill(&x, k, None, isa);
-                (Input::Int8(bytes.view()), weights.out_columns())
+                Input::Int8(bytes.view())
             }
         };
         if precision == Precision::F32 {
-            let mut out = vec![0.0f32; geometry.out_rows() * wanted];
-            packed::conv(Out::rows(&mut out, wanted), input, &weights, geometry, &Epilogue::default(), isa, GO);
+            let mut out = vec![0.0f32; geometry.out_rows() * columns];
+            packed::conv(Out::rows(&mut out, columns), input, &weights, geometry, &Epilogue::default(), isa, GO);
             return out;
         }
-        let mut out = vec![bf16::ZERO; geometry.out_rows() * wanted];
-        packed::conv(Out::rows(&mut out, wanted), input, &weights, geometry, &Epilogue::default(), isa, GO);
+        let mut out = vec![bf16::ZERO; geometry.out_rows() * columns];
+        packed::conv(Out::rows(&mut out, columns), input, &weights, geometry, &Epilogue::default(), isa, GO);
         wide(&out)
     }
 }

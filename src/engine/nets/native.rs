@@ -48,8 +48,8 @@ impl Scheme {
         Self { products, ..self }
     }
 
-    /// What attention computes in. Values stay in bf16 where products are in bytes: a weight below 1/510 of the greatest would be lost in a byte, and
-    /// thousands of keys may have such weights.
+    /// What attention computes in on this processor. Where products are in bytes, scores are, but values stay in bf16: in a
+    /// byte a weight below 1/510 of the greatest would be lost, and thousands of keys may have such weights.
     pub fn attention(self) -> attention::Precision {
         let wanted = match (self.activations, self.products) {
             (Format::Bf16, Precision::Int8) => attention::Precision::Bytes,
